@@ -1,0 +1,61 @@
+"""What only shows when values are compared; each check names the keys at fault, likeliest first."""
+
+from collections.abc import Callable
+
+from rayswitch.config.settings import Config
+
+__all__ = ["CHECKS"]
+
+Finding = tuple[tuple[str, ...], str]
+
+
+def ports_apart(config: Config) -> Finding | None:
+    """RTP ports are bound when a call needs them: a listener among them would make one call in many fail."""
+    for listener in config.sip.listen:
+        if listener.port in config.media.ports:
+            problem = f"expected ports clear of SIP's, but {config.media.ports} holds the port of {listener}"
+            return ("media.ports", "sip.listen"), problem
+    return None
+
+
+def listeners_once(config: Config) -> Finding | None:
+    """SO_REUSEPORT would let the same listener be opened twice, and half of the traffic go astray."""
+    for place, listener in enumerate(config.sip.listen):
+        if listener in config.sip.listen[:place]:
+            return ("sip.listen",), f"expected each listener once, but {listener} is there twice"
+    return None
+
+
+def media_families(config: Config) -> Finding | None:
+    """One address a family, because the family alone chooses between them."""
+    if len(config.media.address) == 1 or len(config.media.addresses) == len(config.media.address):
+        return None
+    return ("media.address",), "expected auto alone, or at most one IPv4 and one IPv6 address"
+
+
+def ports_suffice(config: Config) -> Finding | None:
+    """A relayed call of one stream takes four ports: each gateway should get that far at least."""
+    ports = config.media.ports.last - config.media.ports.first + 1
+    if ports >= 4 * config.media.gateways:
+        return None
+    problem = f"expected at least 4 ports for each of {config.media.gateways} gateways"
+    return ("media.ports", "media.gateways"), problem
+
+
+def expiry_ordered(config: Config) -> Finding | None:
+    """Else the registrar would contradict itself (RFC 3261 §10.3)."""
+    rules = config.registration
+    if rules.min_expires <= rules.default_expires <= rules.max_expires:
+        return None
+    keys = ("registration.default_expires", "registration.min_expires", "registration.max_expires")
+    found = f"{rules.min_expires}, {rules.default_expires}, {rules.max_expires}"
+    return keys, f"expected min_expires <= default_expires <= max_expires, but they are {found}"
+
+
+CHECKS: tuple[Callable[[Config], Finding | None], ...] = (
+    listeners_once,
+    ports_apart,
+    media_families,
+    ports_suffice,
+    expiry_ordered,
+)

@@ -1,0 +1,202 @@
+"""The kinds of values that a configuration key may hold: how the text is read, what to say when it cannot be.
+
+A kind reads the text as it stands in the file, not what YAML makes of it: `010`, `1_000` or `on` have no
+surprises here.  `read` raises ValueError; its message, if it has one, says more than `expected`.  `plain`
+gives the value that `Config.to_dict` shows, from whose text the kind reads the same value again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Generic, NamedTuple, TypeVar
+
+__all__ = ["Kind", "Listener", "PortRange", "choice", "seconds", "whole"]
+
+T = TypeVar("T")
+
+SIP_PORT = 5060
+_HIGHEST_PORT = 65535
+_LONGEST_NAME = 253
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """What a key expects, in words that follow "expected"."""
+
+    expected: str
+    read: Callable[[str], T]
+    plain: Callable[[T], Any] = lambda value: value
+
+
+class Listener(NamedTuple):
+    """Where SIP is received: transport "udp" or "tcp", a numeric address without brackets, a port."""
+
+    transport: str
+    host: str
+    port: int
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self.host else 4
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if self.family == 6 else self.host
+        return f"{self.transport}://{host}:{self.port}"
+
+
+class PortRange(NamedTuple):
+    """UDP ports `first` to `last`, both included: `first` is even (RTP), `last` odd (RTCP), RFC 3550 §11."""
+
+    first: int
+    last: int
+
+    def __contains__(self, port: object) -> bool:
+        return isinstance(port, int) and self.first <= port <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+def _digits(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError
+    return int(text)
+
+
+def whole(low: int, high: int) -> Kind[int]:
+    """A whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        number = _digits(text)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Kind(f"a whole number from {low} to {high}", read)
+
+
+def seconds(low: float, high: float) -> Kind[float]:
+    """A time from `low` to `high` seconds."""
+
+    def read(text: str) -> float:
+        if not text.isascii():
+            raise ValueError
+        number = float(text)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Kind(f"a number of seconds from {low:g} to {high:g}", read)
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of `words`."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return Kind(" or ".join(words), read)
+
+
+def _address(text: str) -> str:
+    """The usual way to write this address."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+def _read_listener(text: str) -> Listener:
+    transport, separator, rest = text.partition("://")
+    if not separator or transport not in ("udp", "tcp"):
+        raise ValueError("it does not begin with udp:// or tcp://")
+    host, port = _host_and_port(rest)
+    return Listener(transport, host, port)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    if text.startswith("["):
+        inside, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError("its IPv6 address has no closing bracket")
+        host, port = _address(inside), rest[1:] if rest else str(SIP_PORT)
+        if ":" not in host:
+            raise ValueError("only an IPv6 address stands in brackets")
+        return host, _port(port)
+    if text.count(":") > 1:
+        raise ValueError("an IPv6 address stands in brackets")
+    host, colon, port = text.partition(":")
+    return _address(host), _port(port if colon else str(SIP_PORT))
+
+
+def _port(text: str) -> int:
+    try:
+        port = _digits(text)
+    except ValueError:
+        port = 0
+    if not 1 <= port <= _HIGHEST_PORT:
+        raise ValueError(f"port {text!r} is not from 1 to {_HIGHEST_PORT}")
+    return port
+
+
+def _read_ports(text: str) -> PortRange:
+    low, dash, high = text.partition("-")
+    if not dash:
+        raise ValueError
+    first, last = _digits(low.strip()), _digits(high.strip())
+    if not 1024 <= first < last <= _HIGHEST_PORT:
+        raise ValueError
+    if first % 2:
+        raise ValueError("the first port must be even")
+    return PortRange(first, last if last % 2 else last - 1)
+
+
+def _read_media_address(text: str) -> str:
+    if text == "auto":
+        return text
+    address = _address(text)
+    if ip_address(address).is_unspecified:
+        raise ValueError("phones cannot send to a wildcard address")
+    return address
+
+
+def _read_domain(text: str) -> str:
+    """A host name (RFC 1123 §2.1) or a bare address; lower case, because it is the digest realm."""
+    try:
+        return _address(text)
+    except ValueError:
+        labels = text.rstrip(".").split(".")
+    if len(text) > _LONGEST_NAME or not all(_is_label(label) for label in labels):
+        raise ValueError
+    return text.rstrip(".").lower()
+
+
+def _is_label(label: str) -> bool:
+    letters = label.replace("-", "")
+    return 0 < len(label) < 64 and letters.isascii() and letters.isalnum() and label.strip("-") == label
+
+
+def _read_path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError
+    return text
+
+
+SQLITE = "sqlite:///"
+
+
+def _read_store(text: str) -> str:
+    if not text.startswith(SQLITE) or text == SQLITE or "\0" in text:
+        raise ValueError
+    return text
+
+
+LISTENER = Kind("a URL such as udp://192.0.2.1:5060 or tcp://[2001:db8::1]:5060", _read_listener, str)
+PORTS = Kind("a range such as 20000-29999, from 1024 to 65535, even at the start", _read_ports, str)
+MEDIA_ADDRESS = Kind("auto or an IP address of this machine", _read_media_address)
+DOMAIN = Kind("a domain name such as example.com", _read_domain)
+PATH = Kind("the path of a folder", _read_path)
+STORE = Kind("sqlite:///FILE (four slashes when FILE is absolute)", _read_store)

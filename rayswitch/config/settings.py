@@ -1,0 +1,183 @@
+"""The typed tree of all settings: keys, defaults, what each expects and what it means.
+
+This is the only list of keys there is: the reader walks these classes, and docs/configuration.md is compared
+with them by a test.  The tree is immutable; it travels to other processes as the plain values of `to_dict`.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from rayswitch.config.kinds import (
+    DOMAIN,
+    LISTENER,
+    MEDIA_ADDRESS,
+    PATH,
+    PORTS,
+    STORE,
+    Kind,
+    Listener,
+    PortRange,
+    choice,
+    seconds,
+    whole,
+)
+
+__all__ = ["Actors", "Call", "Config", "Limits", "Media", "Placement", "Registration", "Sip"]
+
+T = TypeVar("T")
+
+MOST_PROCESSES = 64
+DAY = 86400
+
+
+def setting(kind: Kind[T], default: T, meaning: str) -> T:
+    """A key with one value."""
+    return field(default=default, metadata={"kind": kind, "several": False, "meaning": meaning})
+
+
+def settings(kind: Kind[T], default: tuple[T, ...], meaning: str) -> tuple[T, ...]:
+    """A key with a list of values; one value may stand without a list."""
+    return field(default=default, metadata={"kind": kind, "several": True, "meaning": meaning})
+
+
+WILDCARDS = ("0.0.0.0", "::")
+EVERYWHERE = tuple(Listener(transport, host, 5060) for host in WILDCARDS for transport in ("udp", "tcp"))
+RTP_PORTS: PortRange = setting(
+    PORTS, PortRange(20000, 29999), "UDP ports for RTP and RTCP, shared out to the media gateways."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sip:
+    """SIP gateways."""
+
+    listen: tuple[Listener, ...] = settings(
+        LISTENER, EVERYWHERE, "Where SIP is received. Every SIP gateway listens on all of them."
+    )
+    gateways: int = setting(
+        whole(1, MOST_PROCESSES),
+        1,
+        "SipGateway actors (processes); they share the listeners, one fills one core.",
+    )
+    t1: float = setting(
+        seconds(0.05, 4),
+        0.5,
+        "Round-trip time estimate T1 in seconds: the first retransmission (RFC 3261 §17.1.1.1).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Media gateways."""
+
+    address: tuple[str, ...] = settings(
+        MEDIA_ADDRESS,
+        ("auto",),
+        "Address given to phones for RTP, at most one IPv4 and one IPv6. `auto`: the address of the listener,"
+        " or for a wildcard listener the one that this machine's default route uses.",
+    )
+    ports: PortRange = RTP_PORTS
+    gateways: int = setting(whole(1, MOST_PROCESSES), 1, "MediaGateway actors (processes).")
+
+    @property
+    def addresses(self) -> dict[int, str]:
+        """Address by family (4 or 6); empty for `auto`."""
+        return {6 if ":" in text else 4: text for text in self.address if text != "auto"}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the entities of one kind live."""
+
+    placement: str = setting(
+        choice("gateway", "pool"),
+        "gateway",
+        "`gateway`: inside the SipGateway actors, no hop; `pool`: in actors of their own, many to each.",
+    )
+    pool: int = setting(whole(1, MOST_PROCESSES), 1, "Actors (processes) of the pool, for placement `pool`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """Placement by kind of entity."""
+
+    call: Placement = Placement()
+    registration: Placement = Placement()
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The registrar (RFC 3261 §10.3); times in seconds."""
+
+    min_expires: int = setting(whole(1, DAY), 60, "Shortest registration; a shorter wish is answered 423.")
+    default_expires: int = setting(whole(1, 7 * DAY), 3600, "Granted when the phone names no time.")
+    max_expires: int = setting(whole(1, 7 * DAY), DAY, "Longest registration; a longer wish is shortened.")
+    max_contacts: int = setting(whole(1, 10), 3, "Devices that one extension may register at once.")
+    when_full: str = setting(
+        choice("replace", "refuse"),
+        "replace",
+        "One device too many: `replace` the oldest or `refuse` it (403).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Calls; times in seconds."""
+
+    no_answer: float = setting(seconds(5, 3600), 60.0, "Ringing time after which the caller is answered 480.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds against overload and abuse, for each SIP gateway."""
+
+    tcp_connections: int = setting(whole(1, 1_000_000), 4096, "TCP connections at once; one more is closed.")
+    tcp_idle: float = setting(
+        seconds(10, DAY), 3900.0, "A TCP connection without a byte for this long (seconds) is closed."
+    )
+    tcp_half_open: float = setting(
+        seconds(1, 600), 10.0, "Seconds that a TCP connection has for its first message, or the rest of one."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole of switch.yaml.  `data` is an absolute path and `store` a full URL once it was loaded."""
+
+    domain: str = setting(
+        DOMAIN, "rayswitch.local", "SIP domain of the extensions, realm of their passwords."
+    )
+    data: str = setting(PATH, "data", "Folder of all that is kept; relative to the configuration file.")
+    store: str = setting(
+        STORE,
+        "sqlite:///data/rayswitch.db",
+        "Database; its file in the data folder unless named here, relative to this file.",
+    )
+    sip: Sip = Sip()
+    media: Media = Media()
+    actors: Actors = Actors()
+    registration: Registration = Registration()
+    call: Call = Call()
+    limits: Limits = Limits()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values (str, int, float, list, dict), as they would stand in the file."""
+        return _plain(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Config":
+        """The inverse of `to_dict`; raises ConfigError as loading a file does."""
+        from rayswitch.config.reading import from_values
+
+        return from_values(values)
+
+
+def _plain(section: Any) -> dict[str, Any]:
+    return {item.name: _plain_value(item.metadata, getattr(section, item.name)) for item in fields(section)}
+
+
+def _plain_value(metadata: Any, value: Any) -> Any:
+    if not metadata:
+        return _plain(value)
+    plain = metadata["kind"].plain
+    return [plain(item) for item in value] if metadata["several"] else plain(value)
