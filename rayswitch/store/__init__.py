@@ -1,0 +1,38 @@
+"""The store: what must outlive every process.
+
+`Store.open(url)` opens, makes or migrates a database.  `writes.py` has the changes that running processes
+make, as values; `extensions.py` and `cdr.py` what people administer and read; `schema.py` the tables;
+`dialect.py` the seam behind which another database comes (`sqlite.py` is the embedded one).
+"""
+
+from rayswitch.store.cdr import CdrFilter, cdrs
+from rayswitch.store.errors import BadWrite, StoreError
+from rayswitch.store.extensions import BadExtension, Extension, Extensions
+from rayswitch.store.store import Store
+from rayswitch.store.writes import (
+    Write,
+    add_cdr,
+    drop_binding,
+    drop_call,
+    drop_expired_bindings,
+    put_binding,
+    put_call,
+)
+
+__all__ = [
+    "BadExtension",
+    "BadWrite",
+    "CdrFilter",
+    "Extension",
+    "Extensions",
+    "Store",
+    "StoreError",
+    "Write",
+    "add_cdr",
+    "cdrs",
+    "drop_binding",
+    "drop_call",
+    "drop_expired_bindings",
+    "put_binding",
+    "put_call",
+]

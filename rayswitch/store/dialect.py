@@ -1,0 +1,46 @@
+"""What differs between databases, so that the rest of the store is the same code for all of them.
+
+Statements are written in the SQL that SQLite (3.24 or newer) and PostgreSQL share, with ``?`` for parameters
+and, in the schema, ``{blob}``, ``{integer}``, ``{real}`` and ``{serial}`` for types.  A dialect turns these
+into its own, connects, begins a transaction that is going to write, and says in plain words what an error of
+its driver means.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rayswitch.store import sqlite
+from rayswitch.store.errors import StoreError
+
+__all__ = ["Dialect", "dialect_of"]
+
+
+class Dialect(Protocol):
+    """One kind of database; `connect` gives a DB-API connection (PEP 249) in autocommit mode."""
+
+    types: dict[str, str]
+    begin: str
+    errors: tuple[type[BaseException], ...]
+
+    def connect(self) -> Any:
+        """A new connection. Raises one of `errors`, or OSError."""
+        ...
+
+    def sql(self, statement: str) -> str:
+        """The statement with this driver's parameter marks."""
+        ...
+
+    def explain(self, error: BaseException) -> StoreError:
+        """The error to raise for one of `errors`."""
+        ...
+
+
+DIALECTS: dict[str, Callable[[str], Dialect]] = {"sqlite": sqlite.Sqlite}
+
+
+def dialect_of(url: str) -> Dialect:
+    """The dialect for a URL such as ``sqlite:////var/lib/rayswitch.db``; StoreError for an unknown one."""
+    scheme = url.partition("://")[0]
+    if scheme not in DIALECTS:
+        raise StoreError(f"store {url}: expected {' or '.join(DIALECTS)}, got {scheme!r}")
+    return DIALECTS[scheme](url)

@@ -1,0 +1,70 @@
+"""The schema as numbered migrations: each is applied once, in order, in the transaction that counts it.
+
+A migration that was published is never changed; a change of the schema is the next number.
+"""
+
+__all__ = ["MIGRATIONS"]
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE setting (
+            key TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        )""",
+        # `version` is that of the change that last touched the row; a removed extension stays as a row with
+        # `deleted` = 1, so that whoever asks for the changes since a version learns of the removal too.
+        """CREATE TABLE extension (
+            domain TEXT NOT NULL,
+            number TEXT NOT NULL,
+            name TEXT NOT NULL,
+            ha1_md5 TEXT NOT NULL,
+            ha1_sha256 TEXT NOT NULL,
+            options TEXT NOT NULL,
+            version {integer} NOT NULL,
+            deleted {integer} NOT NULL,
+            PRIMARY KEY (domain, number)
+        )""",
+        "CREATE INDEX extension_version ON extension (domain, version)",
+        """CREATE TABLE binding (
+            aor TEXT PRIMARY KEY,
+            snapshot {blob} NOT NULL,
+            expires {real} NOT NULL
+        )""",
+        """CREATE TABLE call (
+            id TEXT PRIMARY KEY,
+            host TEXT NOT NULL,
+            answered {integer} NOT NULL,
+            snapshot {blob} NOT NULL
+        )""",
+        """CREATE TABLE cdr (
+            id {serial},
+            call_id TEXT NOT NULL,
+            leg TEXT NOT NULL,
+            caller TEXT NOT NULL,
+            display TEXT NOT NULL,
+            dialled TEXT NOT NULL,
+            reached TEXT NOT NULL,
+            start {real} NOT NULL,
+            ring {real},
+            answer {real},
+            "end" {real},
+            duration {real} NOT NULL,
+            release_side TEXT NOT NULL,
+            sip_status {integer} NOT NULL,
+            q850 {integer} NOT NULL,
+            cause TEXT NOT NULL,
+            codec TEXT NOT NULL,
+            packets_rx {integer} NOT NULL,
+            bytes_rx {integer} NOT NULL,
+            lost_rx {integer} NOT NULL,
+            jitter_rx {real} NOT NULL,
+            packets_tx {integer} NOT NULL,
+            bytes_tx {integer} NOT NULL,
+            lost_tx {integer} NOT NULL,
+            jitter_tx {real} NOT NULL,
+            marks TEXT NOT NULL,
+            UNIQUE (call_id, leg)
+        )""",
+        "CREATE INDEX cdr_start ON cdr (start)",
+    ),
+)

@@ -1,0 +1,84 @@
+"""SQLite: one file in WAL mode, so that readers never wait for the writer nor the writer for them.
+
+`synchronous=NORMAL` does not wait for the disk at each commit: what was committed survives the death of every
+process, which is what is promised; a power cut may take the last moments, but never the consistency.
+"""
+
+import os
+import sqlite3
+import stat
+import time
+from pathlib import Path
+from typing import ClassVar
+
+from rayswitch.store.errors import BadWrite, StoreError
+
+__all__ = ["Sqlite"]
+
+BUSY_SECONDS = 5.0
+_BUSY = sqlite3.SQLITE_BUSY
+_PRIMARY = 0xFF  # the low byte of an extended result code
+_PROBLEMS = {
+    sqlite3.SQLITE_BUSY: f"is locked by another process for more than {BUSY_SECONDS:g} s",
+    sqlite3.SQLITE_LOCKED: "is locked by another process",
+    sqlite3.SQLITE_READONLY: "is not writable",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
+    sqlite3.SQLITE_NOTADB: "is not a database",
+    sqlite3.SQLITE_CORRUPT: "is damaged",
+    sqlite3.SQLITE_PERM: "may not be accessed by this user",
+}
+
+
+class Sqlite:
+    """The dialect for ``sqlite:///FILE``."""
+
+    types: ClassVar[dict[str, str]] = {
+        "blob": "BLOB",
+        "integer": "INTEGER",
+        "real": "REAL",
+        "serial": "INTEGER PRIMARY KEY",
+    }
+    begin: ClassVar[str] = (
+        "BEGIN IMMEDIATE"  # a deferred one could fail half way, when another writer got in between
+    )
+    errors: ClassVar[tuple[type[BaseException], ...]] = (sqlite3.Error,)
+
+    def __init__(self, url: str) -> None:
+        self.path = Path(url.removeprefix("sqlite:///"))
+
+    def connect(self) -> sqlite3.Connection:
+        """Open or make the file; only its owner may read it, because hashes of passwords are in it."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
+            self.path.chmod(0o600)  # SQLite gives its -wal and -shm files the same mode
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    def sql(self, statement: str) -> str:
+        """SQLite's own marks are question marks."""
+        return statement
+
+    def explain(self, error: BaseException) -> StoreError:
+        """Name the file, and what happened in words instead of SQLite's."""
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
+            return BadWrite(f"store {self.path}: {error}")
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        return StoreError(f"store {self.path} {_PROBLEMS.get(code, f'fails: {error}')}")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL once in the life of the file; the busy timeout does not cover the switch itself."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY != _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

@@ -1,0 +1,167 @@
+"""The store: one connection to the database that keeps settings, extensions, bindings, calls and CDRs.
+
+It is synchronous and belongs to the thread that opened it.  Nothing here is on the path of a call: processes
+append `Write` values to a journal, whose thread gives them to `apply` in groups.  Every failure is a
+`StoreError`.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from rayswitch.store.dialect import Dialect, dialect_of
+from rayswitch.store.errors import StoreError
+from rayswitch.store.schema import MIGRATIONS
+from rayswitch.store.writes import STATEMENTS, Write, unpacked
+
+__all__ = ["Store"]
+
+_CHUNK = 500
+
+
+class Store:
+    """An open database. A context manager: leaving it closes the connection."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        with self._explained():
+            self.connection = dialect.connect()
+        try:
+            self._migrate()
+        except StoreError:
+            self.close()
+            raise
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open, make or migrate the database at `url`; raises StoreError."""
+        return cls(dialect_of(url))
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def apply(self, writes: Iterable[Write]) -> None:
+        """Make all `writes` durable in one transaction, or none of them; a later write to a row hides an earlier."""
+        last: dict[tuple[Any, ...], Write] = {}
+        for write in writes:
+            statement = STATEMENTS[write.statement]
+            last[(statement.table, *write.params[: statement.keys])] = write
+        groups: dict[str, list[tuple[Any, ...]]] = {}
+        for write in last.values():
+            groups.setdefault(write.statement, []).append(write.params)
+        with self.transaction():
+            for name, rows in groups.items():
+                self.execute_many(STATEMENTS[name].sql, rows)
+
+    def bindings(self, after: float = 0.0) -> Iterator[tuple[str, Any, float]]:
+        """(address-of-record, snapshot, expires) of all that end later than `after` (unix seconds)."""
+        for aor, snapshot, expires in self.rows(
+            "SELECT aor, snapshot, expires FROM binding WHERE expires > ?", after
+        ):
+            yield aor, unpacked(snapshot), expires
+
+    def calls(self, host: str | None = None) -> list[tuple[str, str, bool, Any]]:
+        """(id, host, answered, snapshot) of the calls in the journal, of one host or of all."""
+        where, values = ("", ()) if host is None else (" WHERE host = ?", (host,))
+        rows = self.rows("SELECT id, host, answered, snapshot FROM call" + where, *values)
+        return [(call, home, bool(answered), unpacked(snapshot)) for call, home, answered, snapshot in rows]
+
+    def setting(self, key: str) -> str | None:
+        """The value that was put under `key`."""
+        for (value,) in self.rows("SELECT value FROM setting WHERE key = ?", key):
+            return str(value)
+        return None
+
+    def put_setting(self, key: str, value: str) -> None:
+        """Keep `value` under `key`."""
+        self.execute(
+            "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            key,
+            value,
+        )
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes that are the same for everybody who asks this store for `name`, for ever."""
+        self.execute(
+            "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+            f"secret.{name}",
+            secrets.token_hex(32),
+        )
+        return bytes.fromhex(self.setting(f"secret.{name}") or "")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside becomes visible and durable together, or not at all."""
+        self.execute(self.dialect.begin)
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            with self._explained():
+                self.connection.rollback()
+            raise
+
+    def execute(self, sql: str, *values: Any) -> int:
+        """Run one statement in the common dialect; the number of rows it changed."""
+        with self._explained(), closing(self.connection.cursor()) as cursor:
+            cursor.execute(self.dialect.sql(sql), values)
+            changed: int = cursor.rowcount
+            return changed
+
+    def execute_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each of `rows`."""
+        with self._explained(), closing(self.connection.cursor()) as cursor:
+            cursor.executemany(self.dialect.sql(sql), rows)
+
+    def rows(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, fetched as they are needed."""
+        with self._explained(), closing(self.connection.cursor()) as cursor:
+            cursor.execute(self.dialect.sql(sql), values)
+            while chunk := cursor.fetchmany(_CHUNK):
+                yield from chunk
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except self.dialect.errors as error:
+            raise self.dialect.explain(error) from error
+        except OSError as error:
+            raise StoreError(f"store {error.filename}: {error.strerror}") from error
+
+    def _migrate(self) -> None:
+        if self._schema_number() == len(MIGRATIONS):
+            return
+        with self.transaction():  # whoever comes second finds the work done
+            self.execute(
+                "CREATE TABLE IF NOT EXISTS migration (number {integer} NOT NULL)".format(
+                    **self.dialect.types
+                )
+            )
+            done = self._schema_number()
+            if done > len(MIGRATIONS):
+                raise StoreError(
+                    f"store has schema {done}, this rayswitch knows {len(MIGRATIONS)}: it is too old"
+                )
+            for number, statements in enumerate(MIGRATIONS[done:], done + 1):
+                for statement in statements:
+                    self.execute(statement.format(**self.dialect.types))
+                self.execute("INSERT INTO migration (number) VALUES (?)", number)
+
+    def _schema_number(self) -> int:
+        try:
+            ((number,),) = self.rows("SELECT max(number) FROM migration")
+        except StoreError:
+            return 0  # a database that was just made; one that cannot be read fails at the next step
+        return number or 0

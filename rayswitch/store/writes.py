@@ -1,0 +1,153 @@
+"""Writes are values: what is to be written, made wherever it is known and applied wherever the database is.
+
+A `Write` names one of the statements below and carries its parameters as plain values (str, int, float,
+bytes, None). The first `keys` parameters of a statement identify the row, so that of several writes to one
+row of one table in a batch only the last needs to reach the database.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+import msgpack
+
+__all__ = [
+    "CDR_COLUMNS",
+    "STATEMENTS",
+    "Write",
+    "add_cdr",
+    "drop_binding",
+    "drop_call",
+    "drop_expired_bindings",
+    "packed",
+    "put_binding",
+    "put_call",
+    "unpacked",
+]
+
+
+class Write(NamedTuple):
+    """One change of one row: the name of its statement and the parameters of that."""
+
+    statement: str
+    params: tuple[Any, ...]
+
+
+class Statement(NamedTuple):
+    """SQL for a `Write`; its first `keys` parameters are the key of a row in `table`."""
+
+    table: str
+    keys: int
+    sql: str
+
+
+# Column of a CDR row and its value when the row does not have it.
+_CDR: dict[str, Any] = {
+    "call_id": "",
+    "leg": "call",
+    "caller": "",
+    "display": "",
+    "dialled": "",
+    "reached": "",
+    "start": 0.0,
+    "ring": None,
+    "answer": None,
+    "end": None,
+    "duration": 0.0,
+    "release_side": "",
+    "sip_status": 0,
+    "q850": 0,
+    "cause": "",
+    "codec": "",
+    "packets_rx": 0,
+    "bytes_rx": 0,
+    "lost_rx": 0,
+    "jitter_rx": 0.0,
+    "packets_tx": 0,
+    "bytes_tx": 0,
+    "lost_tx": 0,
+    "jitter_tx": 0.0,
+    "marks": (),
+}
+CDR_COLUMNS = tuple(_CDR)
+"""Columns of a CDR row: times in unix seconds, `duration` in seconds, jitter in ms, `rx` what the phone sent us."""
+
+_NAMES = ", ".join('"end"' if name == "end" else name for name in CDR_COLUMNS)
+_MARKS = ", ".join("?" for _ in CDR_COLUMNS)
+
+STATEMENTS: dict[str, Statement] = {
+    "put_binding": Statement(
+        "binding",
+        1,
+        "INSERT INTO binding (aor, snapshot, expires) VALUES (?, ?, ?)"
+        " ON CONFLICT (aor) DO UPDATE SET snapshot = excluded.snapshot, expires = excluded.expires",
+    ),
+    "drop_binding": Statement("binding", 1, "DELETE FROM binding WHERE aor = ?"),
+    "drop_expired_bindings": Statement("expired binding", 0, "DELETE FROM binding WHERE expires <= ?"),
+    "put_call": Statement(
+        "call",
+        1,
+        "INSERT INTO call (id, host, answered, snapshot) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET host = excluded.host, answered = excluded.answered, snapshot = excluded.snapshot",
+    ),
+    "drop_call": Statement("call", 1, "DELETE FROM call WHERE id = ?"),
+    # The first row of a half call counts: a call may be closed again by whoever found its journal.
+    "add_cdr": Statement(
+        "cdr", 2, f"INSERT INTO cdr ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (call_id, leg) DO NOTHING"
+    ),
+}
+
+
+def packed(value: Any) -> bytes:
+    """A snapshot (plain values; text may hold surrogate escapes of undecodable bytes) as msgpack."""
+    result: bytes = msgpack.packb(value, unicode_errors="surrogateescape")
+    return result
+
+
+def unpacked(data: bytes) -> Any:
+    """The inverse of `packed`."""
+    return msgpack.unpackb(data, unicode_errors="surrogateescape", strict_map_key=False)
+
+
+def text(value: str) -> str:
+    """What a database takes as text: bytes that were no UTF-8 on the wire become U+FFFD, NUL vanishes."""
+    if value.isascii():
+        return value.replace("\0", "")
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
+
+
+def put_binding(aor: str, snapshot: Any, expires: float) -> Write:
+    """All bindings of `aor`, of which the last ends at `expires` (unix seconds)."""
+    return Write("put_binding", (text(aor), packed(snapshot), expires))
+
+
+def drop_binding(aor: str) -> Write:
+    """`aor` has no binding any more."""
+    return Write("drop_binding", (text(aor),))
+
+
+def drop_expired_bindings(now: float) -> Write:
+    """Forget what ran out before `now` (unix seconds), while nobody was there to forget it."""
+    return Write("drop_expired_bindings", (now,))
+
+
+def put_call(call: str, host: str, answered: bool, snapshot: Any) -> Write:
+    """Journal entry of the call with id `call`, which lives on `host`."""
+    return Write("put_call", (text(call), host, int(answered), packed(snapshot)))
+
+
+def drop_call(call: str) -> Write:
+    """The call is over and its rows are written."""
+    return Write("drop_call", (text(call),))
+
+
+def add_cdr(row: dict[str, Any]) -> Write:
+    """One row of `CDR_COLUMNS` (absent: its default; `marks` a list of str). ValueError for another column."""
+    if not row.keys() <= _CDR.keys():
+        raise ValueError(f"no such CDR column: {', '.join(sorted(row.keys() - _CDR.keys()))}")
+    return Write("add_cdr", tuple(_plain(row.get(name, default)) for name, default in _CDR.items()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return text(value)
+    return json.dumps(list(value)) if isinstance(value, list | tuple) else value
