@@ -7,7 +7,7 @@ its driver means.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from rayswitch.store import sqlite
 from rayswitch.store.errors import StoreError
@@ -18,9 +18,9 @@ __all__ = ["Dialect", "dialect_of"]
 class Dialect(Protocol):
     """One kind of database; `connect` gives a DB-API connection (PEP 249) in autocommit mode."""
 
-    types: dict[str, str]
-    begin: str
-    errors: tuple[type[BaseException], ...]
+    types: ClassVar[dict[str, str]]
+    begin: ClassVar[str]
+    errors: ClassVar[tuple[type[BaseException], ...]]
 
     def connect(self) -> Any:
         """A new connection. Raises one of `errors`, or OSError."""

@@ -48,7 +48,7 @@ class Extensions:
         return int(self.store.setting(self._version_key) or 0)
 
     def changes(self, since: int = 0) -> tuple[int, list[Extension]]:
-        """(version now, rows changed after version `since`, removed ones marked); `since` 0: all live rows."""
+        """(version now, rows changed after version `since`, removed ones marked); `since` 0: live rows."""
         version = self.version()  # first: what changes after this line comes now and again the next time
         query = f"{_SELECT} WHERE domain = ? AND version > ? AND deleted <= ?"
         return version, [

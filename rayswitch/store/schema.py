@@ -3,7 +3,9 @@
 A migration that was published is never changed; a change of the schema is the next number.
 """
 
-__all__ = ["MIGRATIONS"]
+__all__ = ["COUNTER", "MIGRATIONS"]
+
+COUNTER = "CREATE TABLE IF NOT EXISTS migration (number {integer} NOT NULL)"
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (

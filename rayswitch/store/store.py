@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from rayswitch.store.dialect import Dialect, dialect_of
 from rayswitch.store.errors import StoreError
-from rayswitch.store.schema import MIGRATIONS
+from rayswitch.store.schema import COUNTER, MIGRATIONS
 from rayswitch.store.writes import STATEMENTS, Write, unpacked
 
 __all__ = ["Store"]
@@ -52,7 +52,7 @@ class Store:
         self.close()
 
     def apply(self, writes: Iterable[Write]) -> None:
-        """Make all `writes` durable in one transaction, or none of them; a later write to a row hides an earlier."""
+        """Make all `writes` durable in one transaction, or none; a later write to a row hides an earlier."""
         last: dict[tuple[Any, ...], Write] = {}
         for write in writes:
             statement = STATEMENTS[write.statement]
@@ -66,9 +66,8 @@ class Store:
 
     def bindings(self, after: float = 0.0) -> Iterator[tuple[str, Any, float]]:
         """(address-of-record, snapshot, expires) of all that end later than `after` (unix seconds)."""
-        for aor, snapshot, expires in self.rows(
-            "SELECT aor, snapshot, expires FROM binding WHERE expires > ?", after
-        ):
+        query = "SELECT aor, snapshot, expires FROM binding WHERE expires > ?"
+        for aor, snapshot, expires in self.rows(query, after):
             yield aor, unpacked(snapshot), expires
 
     def calls(self, host: str | None = None) -> list[tuple[str, str, bool, Any]]:
@@ -86,7 +85,8 @@ class Store:
     def put_setting(self, key: str, value: str) -> None:
         """Keep `value` under `key`."""
         self.execute(
-            "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            "INSERT INTO setting (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             key,
             value,
         )
@@ -144,11 +144,7 @@ class Store:
         if self._schema_number() == len(MIGRATIONS):
             return
         with self.transaction():  # whoever comes second finds the work done
-            self.execute(
-                "CREATE TABLE IF NOT EXISTS migration (number {integer} NOT NULL)".format(
-                    **self.dialect.types
-                )
-            )
+            self.execute(COUNTER.format(**self.dialect.types))
             done = self._schema_number()
             if done > len(MIGRATIONS):
                 raise StoreError(

@@ -69,7 +69,7 @@ _CDR: dict[str, Any] = {
     "marks": (),
 }
 CDR_COLUMNS = tuple(_CDR)
-"""Columns of a CDR row: times in unix seconds, `duration` in seconds, jitter in ms, `rx` what the phone sent us."""
+"""Columns of a CDR row: times in unix seconds, `duration` in seconds, jitter in ms, `rx`: from the phone."""
 
 _NAMES = ", ".join('"end"' if name == "end" else name for name in CDR_COLUMNS)
 _MARKS = ", ".join("?" for _ in CDR_COLUMNS)
@@ -110,8 +110,8 @@ def unpacked(data: bytes) -> Any:
 
 def text(value: str) -> str:
     """What a database takes as text: bytes that were no UTF-8 on the wire become U+FFFD, NUL vanishes."""
-    if value.isascii():
-        return value.replace("\0", "")
+    if value.isprintable():
+        return value
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
 
 
@@ -141,13 +141,9 @@ def drop_call(call: str) -> Write:
 
 
 def add_cdr(row: dict[str, Any]) -> Write:
-    """One row of `CDR_COLUMNS` (absent: its default; `marks` a list of str). ValueError for another column."""
+    """One row of `CDR_COLUMNS` (absent: default; `marks`: list of str). ValueError for another column."""
     if not row.keys() <= _CDR.keys():
         raise ValueError(f"no such CDR column: {', '.join(sorted(row.keys() - _CDR.keys()))}")
-    return Write("add_cdr", tuple(_plain(row.get(name, default)) for name, default in _CDR.items()))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return text(value)
-    return json.dumps(list(value)) if isinstance(value, list | tuple) else value
+    values = [row.get(name, default) for name, default in _CDR.items()]
+    values[-1] = json.dumps(values[-1]) if values[-1] else "[]"
+    return Write("add_cdr", tuple([text(value) if value.__class__ is str else value for value in values]))
