@@ -1,0 +1,1 @@
+"""rayswitch: the library below the actors: protocols and call logic, without sockets, clocks or randomness."""
