@@ -111,7 +111,7 @@ def parse(data: bytes) -> Request | Response:
     try:
         return _parse(data)
     except BadMessage as error:
-        error.request = _salvage(data)
+        error.request = salvage(data)
         raise
 
 
@@ -194,7 +194,7 @@ def _refold(lines: list[str]) -> list[str]:
     return rows
 
 
-def _salvage(data: bytes) -> Request | None:
+def salvage(data: bytes) -> Request | None:
     """What can be understood of a broken request, for addressing a response; None when none can or may be
     sent."""
     text = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
