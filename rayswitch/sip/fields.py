@@ -213,16 +213,26 @@ def header_rows(headers: HeaderRows) -> tuple[list[str], list[str]]:
     return names, rows
 
 
-def _needed(message: Message, name: str) -> str:
-    value = message.get(name)
-    if not value:
-        raise BadMessage(400, f"missing {WIRE[name]}")
-    return value
+def top_via(text: str) -> Via:
+    """The first of the Via values in one row."""
+    return Via.parse(text if "," not in text else split(text, ",")[0])
 
 
-def _top_via(message: Message) -> Via:
-    value = _needed(message, "via")
-    return Via.parse(value if "," not in value else split(value, ",")[0])
+def call_id(text: str) -> str:
+    """A Call-ID as it is; BadMessage(400) if it is empty."""
+    if not text:
+        raise BadMessage(400, "empty Call-ID")
+    return text
+
+
+def _needed(name: str, make: Callable[[str], Any]) -> Callable[[Message], Any]:
+    def typed(message: Message) -> Any:
+        value = message.get(name)
+        if value is None:
+            raise BadMessage(400, f"missing {WIRE[name]}")
+        return make(value)
+
+    return typed
 
 
 def _contacts(message: Message) -> list[NameAddr]:
@@ -248,13 +258,16 @@ def _addresses(name: str) -> Callable[[Message], list[NameAddr]]:
     return lambda message: [NameAddr.parse(value) for value in message.values(name)]
 
 
-TYPED: dict[str, Callable[[Message], Any]] = {
-    "via": _top_via,
+# (slot, canonical name, value -> typed value) of the headers that no message may lack (§8.1.1).
+MANDATORY: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+    ("via", "via", top_via),
+    ("from_", "from", NameAddr.parse),
+    ("to", "to", NameAddr.parse),
+    ("call_id", "call-id", call_id),
+    ("cseq", "cseq", CSeq.parse),
+)
+TYPED: dict[str, Callable[[Message], Any]] = {slot: _needed(name, make) for slot, name, make in MANDATORY} | {
     "vias": lambda message: [Via.parse(value) for value in message.values("via")],
-    "from_": lambda message: NameAddr.parse(_needed(message, "from")),
-    "to": lambda message: NameAddr.parse(_needed(message, "to")),
-    "call_id": lambda message: _needed(message, "call-id"),
-    "cseq": lambda message: CSeq.parse(_needed(message, "cseq")),
     "contacts": _contacts,
     "contact_star": lambda message: message.values("contact") == ["*"],
     "max_forwards": _max_forwards,

@@ -1,10 +1,10 @@
 """Typed values of the headers that routing and dialogs look at: Via, CSeq and everything shaped like a
 Contact.
 
-What nobody reads is not parsed: a `NameAddr` splits off its URI and its parameters as text and parses them
-when they are first touched; a `Via` does the same with its parameters.  (The mechanism: a slot that is still
-empty raises AttributeError inside the interpreter, which then asks `__getattr__`; a filled slot costs what
-any attribute costs.) A broken part therefore raises BadMessage(400) at the first touch, not at construction.
+`parse` raises BadMessage(400) for what breaks the grammar, except that the URI of a `NameAddr` is not looked
+at before `uri` is touched: most are only passed on.  (The mechanism: a slot that is still empty raises
+AttributeError inside the interpreter, which then asks `__getattr__`; a filled slot costs what any attribute
+costs.)
 
 The names of headers live here too: `NAMES` maps every spelling to the canonical long lower-case name, `WIRE`
 maps that to the spelling we send.
@@ -67,6 +67,11 @@ USUAL = (
     "Replaces", "Reason", "Privacy", "P-Asserted-Identity", "P-Preferred-Identity", "Diversion",
     "History-Info", "Path", "Service-Route", "Warning", "Retry-After", "Timestamp", "Organization",
 )
+METHODS = frozenset(
+    ("INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH")
+    + ("INFO", "REFER", "MESSAGE", "UPDATE")
+)
+TRANSPORTS = frozenset(("UDP", "TCP", "TLS", "WS", "WSS", "SCTP"))
 DEFAULT_EXPIRES = 3600
 MAX_EXPIRES = 2**32 - 1
 MAX_CSEQ = 2**31 - 1
@@ -111,11 +116,12 @@ class CSeq:
     def parse(cls, text: str) -> CSeq:
         """BadMessage(400) unless `number LWS method`, the number below 2**31 (§8.1.1.5)."""
         digits, _, method = text.partition(" ")
-        if not method:
-            digits, _, method = text.partition("\t")
-        method = method.strip(LWS)
-        if not is_token(method):
-            raise BadMessage(400, "CSeq: bad method")
+        if method not in METHODS:
+            # Any other white space than one space comes here too.
+            digits, _, method = text.replace("\t", " ").partition(" ")
+            method = method.strip(" ")
+            if not is_token(method):
+                raise BadMessage(400, "CSeq: bad method")
         return cls(number(digits, MAX_CSEQ, "CSeq"), method)
 
     def __str__(self) -> str:
@@ -129,9 +135,7 @@ class Via:
     """One Via value (§20.42).  `transport` is upper case; `host` has no IPv6 brackets; `port` None when not
     written."""
 
-    __slots__ = ("_tail", "host", "params", "port", "transport")
-
-    params: Parameters
+    __slots__ = ("host", "params", "port", "transport")
 
     def __init__(
         self, transport: str, host: str, port: int | None = None, params: Parameters | None = None
@@ -139,32 +143,20 @@ class Via:
         self.transport = transport
         self.host = host
         self.port = port
-        self._tail: str | None = None
-        if params is not None:
-            self.params = params
+        self.params: Parameters = {} if params is None else params
 
     @classmethod
     def parse(cls, text: str) -> Via:
-        """BadMessage(400) when sent-protocol or sent-by are broken; parameters are parsed when first
-        touched."""
+        """BadMessage(400) when anything in it is broken."""
         front, semicolon, tail = text.partition(";")
         protocol, _, sent_by = front.partition(" ")
-        sent_by = sent_by.strip(LWS)
-        if protocol[:8] != "SIP/2.0/" or not sent_by or sent_by[0] == "/":
-            protocol, sent_by = _sent_protocol(front)
         transport = protocol[8:]
-        if not is_token(transport):
-            raise BadMessage(400, "Via: bad transport")
-        host, port = host_port(sent_by, "Via") if " " not in sent_by else host_port(_squeeze(sent_by), "Via")
-        via = cls(transport.upper(), host, port)
-        via._tail = tail if semicolon else None
-        return via
-
-    def __getattr__(self, name: str) -> Any:
-        if name != "params":
-            raise AttributeError(name)
-        params = self.params = {} if self._tail is None else parameters(self._tail)
-        return params
+        if protocol[:8] != "SIP/2.0/" or transport not in TRANSPORTS:
+            transport, sent_by = _sent_protocol(front)
+        if " " in sent_by:
+            sent_by = _squeeze(sent_by)
+        host, port = host_port(sent_by, "Via")
+        return cls(transport, host, port, parameters(tail) if semicolon else None)
 
     @property
     def branch(self) -> str | None:
@@ -192,70 +184,56 @@ class Via:
 class NameAddr:
     """`"Display" <uri>;params` or the bare form `uri;params` (§20.10): From, To, Contact, Route, Refer-To, …
 
-    `display` is unquoted; `uri_text` is the URI as written; `uri`, `params` are parsed when first touched.
+    `display` is unquoted; `uri_text` is the URI as written; `uri` is parsed when first touched.
     """
 
-    __slots__ = ("_tail", "display", "params", "uri", "uri_text")
+    __slots__ = ("display", "params", "uri", "uri_text")
 
     uri: Uri
-    params: Parameters
 
     def __init__(self, display: str, uri: Uri | str, params: Parameters | None = None) -> None:
         self.display = display
-        self._tail: str | None = None
+        self.params: Parameters = {} if params is None else params
         if isinstance(uri, str):
             self.uri_text = uri
         else:
             self.uri_text = str(uri)
             self.uri = uri
-        if params is not None:
-            self.params = params
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """BadMessage(400) for unbalanced quotes or brackets, a display name that would need quotes, or an
         unbracketed URI that holds a comma or question mark (§20.10)."""
-        after_quotes = end_of_quoted(text, 0) if text[:1] == '"' else 0
-        left = text.find("<", after_quotes)
-        if left < 0:
-            uri, semicolon, tail = text.partition(";")
-            uri = uri.rstrip(LWS)
-            if after_quotes or not uri or "?" in uri or "," in uri:
-                raise BadMessage(400, "address needs angle brackets")
-            return cls._of("", uri, tail if semicolon else None)
-        right = text.find(">", left)
-        if right < 0:
-            raise BadMessage(400, "unclosed angle bracket")
-        display = text[:left].rstrip(LWS) if left else ""
-        if after_quotes:
-            if len(display) != after_quotes:
-                raise BadMessage(400, "text after quoted display name")
-            display = unquote(display)
-        elif display and not all(map(is_token, display.split())):
+        display, left, rest = text.partition("<")
+        if '"' in text:
+            display, left, rest = _after_quotes(text)
+        elif display and left and not all(map(is_token, display.split())):
             raise BadMessage(400, "display name needs quotes")
-        rest = text[right + 1 :].lstrip(LWS)
-        if rest and rest[0] != ";":
+        if not left:
+            return cls._bare(text)
+        uri, right, tail = rest.partition(">")
+        if not right or " " in uri or "\t" in uri:
+            raise BadMessage(400, "bad address in angle brackets")
+        if not tail:
+            return cls(display.rstrip(LWS), uri)
+        tail = tail.lstrip(LWS)
+        if tail[:1] != ";":
             raise BadMessage(400, "text after address")
-        return cls._of(display, text[left + 1 : right], rest[1:] if rest else None)
+        return cls(display.rstrip(LWS), uri, parameters(tail[1:]))
 
     @classmethod
-    def _of(cls, display: str, uri: str, tail: str | None) -> NameAddr:
-        if " " in uri or "\t" in uri:
-            raise BadMessage(400, "white space in a URI")
-        made = cls.__new__(cls)
-        made.display = display
-        made.uri_text = uri
-        made._tail = tail
-        return made
+    def _bare(cls, text: str) -> NameAddr:
+        uri, semicolon, tail = text.partition(";")
+        uri = uri.rstrip(LWS)
+        if not uri or "?" in uri or "," in uri or " " in uri or "\t" in uri:
+            raise BadMessage(400, "address needs angle brackets")
+        return cls("", uri, parameters(tail) if semicolon else None)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "uri":
-            uri = self.uri = Uri.parse(self.uri_text)
-            return uri
-        if name != "params":
+        if name != "uri":
             raise AttributeError(name)
-        params = self.params = {} if self._tail is None else parameters(self._tail)
-        return params
+        uri = self.uri = Uri.parse(self.uri_text)
+        return uri
 
     @property
     def tag(self) -> str | None:
@@ -299,20 +277,36 @@ def expires_of(text: str | None) -> int | None:
     return MAX_EXPIRES if len(digits) > 10 else min(int(digits), MAX_EXPIRES)
 
 
+def _after_quotes(text: str) -> tuple[str, str, str]:
+    """(display, "<" or "", rest) of an address that holds a quote somewhere, most often before its display
+    name."""
+    if text[0] != '"':
+        display, left, rest = text.partition("<")
+        if '"' in display:
+            if left and '"' not in display.partition(";")[0]:
+                return "", "", ""  # a bare URI; the quote and the bracket are in a parameter
+            raise BadMessage(400, "quote inside a display name")
+        return display, left, rest
+    end = end_of_quoted(text, 0)
+    rest = text[end:].lstrip(LWS)
+    if rest[:1] != "<":
+        raise BadMessage(400, "no address after the quoted display name")
+    return unquote(text[:end]), "<", rest[1:]
+
+
 def _sent_protocol(front: str) -> tuple[str, str]:
-    """(`SIP/2.0/TRANSPORT`, sent-by) of a Via whose slashes have white space around them, or whose version is
-    foreign."""
+    """(transport, sent-by) of a Via with white space around its slashes, another case or an unusual
+    transport."""
     pieces = front.replace("\t", " ").split("/", 2)
     if len(pieces) != 3:
         raise BadMessage(400, "Via: bad sent-protocol")
-    name, version = pieces[0].strip(" "), pieces[1].strip(" ")
     transport, _, sent_by = pieces[2].strip(" ").partition(" ")
-    if name.upper() != "SIP" or version != "2.0" or not sent_by.strip(" "):
+    if pieces[0].strip(" ").upper() != "SIP" or pieces[1].strip(" ") != "2.0" or not is_token(transport):
         raise BadMessage(400, "Via: bad sent-protocol")
-    return f"SIP/2.0/{transport}", sent_by.strip(" ")
+    return transport.upper(), sent_by
 
 
 def _squeeze(sent_by: str) -> str:
     """`host : port` without the white space that COLON allows; any other space is kept, and fails."""
-    host, colon, port = sent_by.rpartition(":")
-    return f"{host.rstrip(LWS)}:{port.lstrip(LWS)}" if colon else sent_by
+    host, colon, port = sent_by.strip(" ").rpartition(":")
+    return f"{host.rstrip(' ')}:{port.lstrip(' ')}" if colon else port

@@ -14,9 +14,9 @@ Content-Length, one space between the parts of the start line.
 
 from __future__ import annotations
 
-from rayswitch.sip.fields import HeaderRows, Message, header_row, header_rows, row_value
+from rayswitch.sip.fields import MANDATORY, HeaderRows, Message, header_row, header_rows, row_value
 from rayswitch.sip.grammar import BadMessage, is_token, number
-from rayswitch.sip.headers import NAMES
+from rayswitch.sip.headers import NAMES, WIRE
 from rayswitch.sip.reasons import REASONS
 from rayswitch.sip.uri import Uri
 
@@ -121,20 +121,30 @@ def _parse(data: bytes) -> Request | Response:
     end = data.find(b"\r\n\r\n")
     if end < 0:
         raise BadMessage(400, "no empty line after the headers")
-    text = data[:end].decode("utf-8", "surrogateescape")
-    rows = text.split("\r\n")
-    if text.count("\n") != len(rows) - 1 or text.count("\r") != len(rows) - 1:
+    rows = data[:end].decode("utf-8", "surrogateescape").split("\r\n")
+    whole = "".join(rows)
+    if "\n" in whole or "\r" in whole:
         raise BadMessage(400, "CR or LF alone")
     if len(rows) > MAX_ROWS:
         raise BadMessage(400, "too many header rows")
-    if "\n " in text or "\n\t" in text:
-        rows = _refold(rows)
     start = rows.pop(0)
     try:
-        names = [NAMES[row[: row.index(":")]] for row in rows]
-    except ValueError:
-        raise BadMessage(400, "header row without a colon") from None
+        names = _names(rows)
+    except BadMessage:
+        # A continuation line has no header name; so the rare folds cost the usual message nothing.
+        rows = _refold(rows)
+        names = _names(rows)
     return _message(start, names, rows, _body(data, end + 4, names, rows))
+
+
+def _names(rows: list[str]) -> list[str]:
+    names = []
+    for row in rows:
+        spelling, colon, _ = row.partition(":")
+        if not colon:
+            raise BadMessage(400, "header row without a colon")
+        names.append(NAMES[spelling])
+    return names
 
 
 def _message(start: str, names: list[str], rows: list[str], body: bytes) -> Request | Response:
@@ -180,18 +190,16 @@ def _body(data: bytes, begin: int, names: list[str], rows: list[str]) -> bytes:
 
 
 def _refold(lines: list[str]) -> list[str]:
-    """Lines with each continuation line joined, fold included, to the row that it continues."""
-    rows = [lines[0]]
-    if len(lines) > 1 and lines[1][:1] in (" ", "\t"):
-        raise BadMessage(400, "folded start line")
+    """Header lines with each continuation line joined, fold included, to the row that it continues."""
     groups: list[list[str]] = []
-    for line in lines[1:]:
-        if line[:1] in (" ", "\t"):
+    for line in lines:
+        if line[:1] not in (" ", "\t"):
+            groups.append([line])
+        elif groups:
             groups[-1].append(line)
         else:
-            groups.append([line])
-    rows.extend(map("\r\n".join, groups))
-    return rows
+            raise BadMessage(400, "folded start line")
+    return list(map("\r\n".join, groups))
 
 
 def salvage(data: bytes) -> Request | None:
@@ -199,23 +207,20 @@ def salvage(data: bytes) -> Request | None:
     sent."""
     text = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
     start, *lines = text.split("\r\n")[:MAX_ROWS]
+    while lines and lines[0][:1] in (" ", "\t"):
+        del lines[0]
     method, _, rest = start.partition(" ")
     uri = rest.rpartition(" ")[0].strip(" ")
     if method[:4].upper() == "SIP/" or not is_token(method) or "\n" in uri or "\r" in uri:
         return None
     names = []
     rows = []
-    for row in _continued(lines):
+    for row in _refold(lines):
         name = _echoed_name(row)
         if name:
             names.append(name)
             rows.append(row)
     return _addressable(Request(method, uri, names, rows))
-
-
-def _continued(lines: list[str]) -> list[str]:
-    first = next((index for index, line in enumerate(lines) if line[:1] not in (" ", "\t")), len(lines))
-    return _refold(["", *lines[first:]])[1:]
 
 
 def _echoed_name(row: str) -> str | None:
@@ -250,15 +255,17 @@ def _check(message: Request | Response) -> None:
         for name in SINGLE:
             if names.count(name) > 1:
                 raise BadMessage(400, f"more than one {name} header")
-    # Each of these raises when the header is absent or broken; the values stay for those who need them next.
-    _ = (message.via.params, message.from_.params, message.to.params, message.call_id)
-    cseq = message.cseq
+    # Filled here in one go, for everybody who needs them next.
+    for slot, name, make in MANDATORY:
+        if name not in names:
+            raise BadMessage(400, f"missing {WIRE[name]}")
+        setattr(message, slot, make(row_value(message.rows[names.index(name)])))
     if isinstance(message, Request):
-        if cseq.method != message.method:
+        if message.cseq.method != message.method:
             raise BadMessage(400, "CSeq method does not match")
-        _ = message.max_forwards
         if message.ruri.headers:
             raise BadMessage(400, "headers in the Request-URI")
+        _ = message.max_forwards
     if "contact" in names:
         _ = message.contacts
 

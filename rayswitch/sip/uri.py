@@ -185,10 +185,7 @@ def _parse_sip(scheme: str, rest: str) -> Uri:
         address = rest
     address, _, headers = address.partition("?")
     address, semicolon, tail = address.partition(";")
-    if address.isascii() and address.isalpha():
-        host, port = address, None
-    else:
-        host, port = host_port(address, "URI")
+    host, port = host_port(address, "URI")
     return Uri(scheme, user, host, port, _uri_parameters(tail) if semicolon else None, headers, password)
 
 
