@@ -84,11 +84,6 @@ class Extensions:
             )
         return version
 
-    def existing(self, numbers: Sequence[str]) -> set[str]:
-        """Which of `numbers` are taken."""
-        query = "SELECT number FROM extension WHERE domain = ? AND deleted = 0"
-        return {number for (number,) in self.store.rows(query, self.domain)}.intersection(numbers)
-
     def remove(self, numbers: Sequence[str]) -> int:
         """Remove those that exist; the version of this change. Their hashes are erased."""
         with self.store.transaction():

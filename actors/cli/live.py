@@ -1,0 +1,126 @@
+"""Commands that ask the running switch: `status`, `registrations`, `calls`, `actors`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from actors.cli import control
+from actors.cli.human import duration, moment, size
+from actors.cli.options import config_option, configuration, json_option
+from actors.cli.show import Column, columns_for, say, show_fields, show_json, show_table
+
+__all__ = ["actors", "calls", "registrations", "status"]
+
+
+def _list(value: Any) -> str:
+    return (
+        ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
+    )
+
+
+def _pairs(value: Any) -> str:
+    """``a 1, b 2`` for a dict."""
+    return (
+        ", ".join(f"{key} {inner}" for key, inner in value.items())
+        if isinstance(value, Mapping)
+        else _list(value)
+    )
+
+
+REGISTRATIONS = (
+    Column("address of record", "aor"),
+    Column("contact", "uri"),
+    Column("transport", "transport"),
+    Column("from", "remote"),
+    Column("expires in", "expires", duration, figure=True),
+    Column("home", "home"),
+)
+CALLS = (
+    Column("call", "id"),
+    Column("from", "caller"),
+    Column("dialled", "dialled"),
+    Column("reached", "reached"),
+    Column("state", "state"),
+    Column("since", "start", moment),
+    Column("talking", "duration", duration, figure=True),
+    Column("codec", "codec"),
+    Column("home", "host"),
+    Column("media", "media"),
+)
+ACTORS = (
+    Column("actor", "id"),
+    Column("role", "role"),
+    Column("pid", "pid", figure=True),
+    Column("up", "uptime", duration, figure=True),
+    Column("memory", "memory", size, figure=True),
+    Column("restarts", "restarts", figure=True),
+    Column("entities", "entities", _pairs),
+)
+PROCESSES = (
+    Column("pid", "id", figure=True),
+    Column("role", "role"),
+    Column("memory", "memory", size, figure=True),
+)
+
+
+def _rows(command: str, known: tuple[Column, ...], nothing: str, file: Path | None, json: bool) -> None:
+    rows = control.ask(configuration(file), command)
+    if json:
+        show_json(rows)
+    else:
+        show_table(columns_for(known, rows), rows, nothing)
+
+
+@click.command()
+@config_option
+@json_option
+def registrations(file: Path | None, json: bool) -> None:
+    """Show which phones are registered, and where."""
+    _rows("registrations", REGISTRATIONS, "nothing is registered", file, json)
+
+
+@click.command()
+@config_option
+@json_option
+def calls(file: Path | None, json: bool) -> None:
+    """Show the calls that are up."""
+    _rows("calls", CALLS, "no calls", file, json)
+
+
+@click.command()
+@config_option
+@json_option
+def actors(file: Path | None, json: bool) -> None:
+    """Show the actors of the switch: its processes and what lives in them."""
+    _rows("actors", ACTORS, "no actors", file, json)
+
+
+@click.command()
+@config_option
+@json_option
+def status(file: Path | None, json: bool) -> None:
+    """Show whether the switch is ready, its listeners, figures and processes."""
+    config = configuration(file)
+    try:
+        answer: dict[str, Any] = control.ask(config, "status")
+    except control.NotRunning:
+        if json:  # whoever polls for `ready` gets it
+            show_json({"ready": False})
+        raise
+    if json:
+        show_json(answer)
+        return
+    processes = answer.pop("processes", [])
+    show_fields((name, _value(name, value)) for name, value in answer.items())
+    if processes:
+        total = sum(process.get("memory") or 0 for process in processes)
+        say(f"processes: {len(processes)}, memory {size(total)}")
+        show_table(columns_for(PROCESSES, processes), processes, "")
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return duration(value) if name == "uptime" else _pairs(value)
