@@ -86,6 +86,8 @@ class Message:
 
     def get_all(self, name: str) -> list[str]:
         """The values of all rows of `name`."""
+        if self.names.count(name) == 1:
+            return [row_value(self.rows[self.names.index(name)])]
         return [row_value(row) for known, row in zip(self.names, self.rows, strict=True) if known == name]
 
     def values(self, name: str) -> list[str]:
@@ -227,10 +229,10 @@ def call_id(text: str) -> str:
 
 def _needed(name: str, make: Callable[[str], Any]) -> Callable[[Message], Any]:
     def typed(message: Message) -> Any:
-        value = message.get(name)
-        if value is None:
+        names = message.names
+        if name not in names:
             raise BadMessage(400, f"missing {WIRE[name]}")
-        return make(value)
+        return make(row_value(message.rows[names.index(name)]))
 
     return typed
 

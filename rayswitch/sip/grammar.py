@@ -7,6 +7,7 @@ takes a short way through plain `str` methods.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -124,15 +125,25 @@ def parameters(text: str) -> Parameters:
     The first of two equal names wins.  BadMessage(400) for an empty name.
     """
     result: Parameters = {}
-    for piece in text.split(";") if '"' not in text else split(text, ";"):
+    if " " in text or "\t" in text or '"' in text:
+        pieces = [_unspaced(piece) for piece in split(text, ";")]
+    else:
+        pieces = text.split(";")
+    for piece in pieces:
         name, equals, value = piece.partition("=")
         if name not in USUAL_PARAMETERS:
-            name = name.strip(LWS).lower()
+            name = name.lower()
             if not name:
                 raise BadMessage(400, "empty parameter name")
         if name not in result:
-            result[name] = value.strip(LWS) if equals else None
+            result[name] = value if equals else None
     return result
+
+
+def _unspaced(piece: str) -> str:
+    """`name = value` without the white space around the sign (EQUAL, §25.1)."""
+    name, equals, value = piece.partition("=")
+    return f"{name.rstrip(LWS)}={value.lstrip(LWS)}" if equals else piece
 
 
 def parameters_text(params: Parameters) -> str:
@@ -140,6 +151,8 @@ def parameters_text(params: Parameters) -> str:
     return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in params.items()])
 
 
+# Peers repeat themselves: the same few hosts are in the Via, From, To and Request-URI of every message.
+@lru_cache(maxsize=4096)
 def host_port(text: str, what: str) -> tuple[str, int | None]:
     """`host[:port]` as (host, port).  An IPv6 reference loses its brackets; three colons in a row, which the
     ABNF of RFC 3261 allowed by mistake (RFC 5118 §4.10), become two.  BadMessage(400) names `what`.

@@ -205,21 +205,27 @@ class NameAddr:
         """BadMessage(400) for unbalanced quotes or brackets, a display name that would need quotes, or an
         unbracketed URI that holds a comma or question mark (§20.10)."""
         display, left, rest = text.partition("<")
-        if '"' in text:
-            display, left, rest = _after_quotes(text)
-        elif display and left and not all(map(is_token, display.split())):
-            raise BadMessage(400, "display name needs quotes")
-        if not left:
-            return cls._bare(text)
+        if display:
+            if not left:
+                return cls._bare(text)
+            display = display.rstrip(LWS)
+            if display[0] == '"' == display[-1] and display.count('"') == 2 and "\\" not in display:
+                display = display[1:-1]
+            elif '"' in text:
+                display, left, rest = _after_quotes(text)
+                if not left:
+                    return cls._bare(text)
+            elif not all(map(is_token, display.split())):
+                raise BadMessage(400, "display name needs quotes")
         uri, right, tail = rest.partition(">")
         if not right or " " in uri or "\t" in uri:
             raise BadMessage(400, "bad address in angle brackets")
         if not tail:
-            return cls(display.rstrip(LWS), uri)
+            return cls(display, uri)
         tail = tail.lstrip(LWS)
         if tail[:1] != ";":
             raise BadMessage(400, "text after address")
-        return cls(display.rstrip(LWS), uri, parameters(tail[1:]))
+        return cls(display, uri, parameters(tail[1:]))
 
     @classmethod
     def _bare(cls, text: str) -> NameAddr:
@@ -286,7 +292,9 @@ def _after_quotes(text: str) -> tuple[str, str, str]:
             if left and '"' not in display.partition(";")[0]:
                 return "", "", ""  # a bare URI; the quote and the bracket are in a parameter
             raise BadMessage(400, "quote inside a display name")
-        return display, left, rest
+        if not all(map(is_token, display.split())):
+            raise BadMessage(400, "display name needs quotes")
+        return display.rstrip(LWS), left, rest
     end = end_of_quoted(text, 0)
     rest = text[end:].lstrip(LWS)
     if rest[:1] != "<":

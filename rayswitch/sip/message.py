@@ -179,9 +179,10 @@ def _bad_version(version: str) -> BadMessage:
 
 
 def _body(data: bytes, begin: int, names: list[str], rows: list[str]) -> bytes:
-    if "content-length" not in names:
+    count = names.count("content-length")
+    if not count:
         return data[begin:]  # §18.3: over UDP the body then reaches to the end of the datagram
-    if names.count("content-length") > 1:
+    if count > 1:
         raise BadMessage(400, "more than one Content-Length")
     length = number(row_value(rows[names.index("content-length")]), MAX_BODY, "Content-Length")
     if length > len(data) - begin:
