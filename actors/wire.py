@@ -1,9 +1,9 @@
 """The codec of the links: msgpack with our own classes as extension types.
 
-What goes in comes out: lists stay lists, tuples stay tuples, a registered class comes back as itself. A
-slotted class is written as the list of its slots, in slot order, and rebuilt by calling it with them; so
-its ``__init__`` takes its slots positionally. A class with a shape of its own (a SIP message: its bytes; a
-Flow: cached bytes) brings its two functions with it.
+What goes in comes out: lists stay lists, tuples stay tuples, a registered class comes back as itself. It is
+written as the list of what its ``__init__`` takes, each parameter being an attribute too, and rebuilt by
+calling it with them. A class with a shape of its own (a SIP message: its bytes; a Flow: cached bytes)
+brings its two functions with it.
 
 Codes are fixed numbers because both ends of a link may be of different versions for a moment during a
 restart. Codes 0-9 belong to this module, 10-19 to messages and flows, 20-127 to the rest (see
@@ -12,12 +12,13 @@ restart. Codes 0-9 belong to this module, 10-19 to messages and flows, 20-127 to
 A tuple costs an extra call on each side (about 0.6 µs): payloads on hot topics are lists.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import msgpack
 
-__all__ = ["WireError", "decode", "encode", "register", "slots_of"]
+__all__ = ["WireError", "decode", "encode", "parameters_of", "register"]
 
 _TUPLE = 1
 _LIMIT = 127
@@ -34,30 +35,28 @@ class WireError(ValueError):
     """A value that no registered class covers, or bytes that do not decode."""
 
 
-def slots_of(cls: type) -> tuple[str, ...]:
-    """All slots of a class in the order of its positional ``__init__``: base class first."""
-    names: list[str] = []
-    for base in reversed(cls.__mro__):
-        own = base.__dict__.get("__slots__", ())
-        names.extend((own,) if isinstance(own, str) else own)
-    return tuple(names)
+def parameters_of(cls: type) -> tuple[str, ...]:
+    """What a class is rebuilt from: the parameters of its ``__init__``, each of them also an attribute."""
+    if cls.__init__ is object.__init__:
+        return ()
+    return tuple(inspect.signature(cls).parameters)
 
 
 def register(cls: type, code: int, pack: Pack | None = None, unpack: Unpack | None = None) -> None:
     """Make `cls` travel under extension `code` (1-127, one class each).
 
-    Without `pack` and `unpack` it travels as its slots. Raises WireError for a code or class that is taken.
+    Without `pack` and `unpack` it travels as the arguments of its `__init__`. Raises WireError for a code or class that is taken.
     """
     if not 1 <= code <= _LIMIT:
         raise WireError(f"extension code {code} is not between 1 and {_LIMIT}")
     if code in _unpackers or cls in _packers:
         raise WireError(f"extension code {code} or class {cls.__name__} is registered already")
-    _packers[cls] = (code, pack or _slots_packer(cls))
-    _unpackers[code] = unpack or _slots_unpacker(cls)
+    _packers[cls] = (code, pack or _packer_of(cls))
+    _unpackers[code] = unpack or _unpacker_of(cls)
 
 
-def _slots_packer(cls: type) -> Pack:
-    names = slots_of(cls)
+def _packer_of(cls: type) -> Pack:
+    names = parameters_of(cls)
     if not names:
         return lambda value: b"\x90"
 
@@ -67,7 +66,7 @@ def _slots_packer(cls: type) -> Pack:
     return pack
 
 
-def _slots_unpacker(cls: type) -> Unpack:
+def _unpacker_of(cls: type) -> Unpack:
     def unpack(data: bytes) -> Any:
         return cls(*decode(data))
 
@@ -121,7 +120,7 @@ def decode(data: bytes | memoryview) -> Any:
         )
     except WireError:
         raise
-    except Exception as error:  # msgpack's own errors and those of a class rebuilt from wrong slots
+    except Exception as error:  # msgpack's own errors and those of a class rebuilt from wrong arguments
         raise WireError(f"undecodable frame: {error!r}") from error
 
 

@@ -58,8 +58,9 @@ def test_slotted_classes_nest_and_keep_their_slots() -> None:
     assert isinstance(back[1], Nothing)
 
 
-def test_slots_of_lists_the_base_class_first() -> None:
-    assert wire.slots_of(Space) == ("x", "y", "z")
+def test_a_class_is_rebuilt_from_what_its_init_takes() -> None:
+    assert wire.parameters_of(Space) == ("x", "y", "z")
+    assert wire.parameters_of(Nothing) == ()
 
 
 def test_a_class_with_its_own_functions() -> None:
