@@ -37,15 +37,14 @@ class WireError(ValueError):
 
 def parameters_of(cls: type) -> tuple[str, ...]:
     """What a class is rebuilt from: the parameters of its ``__init__``, each of them also an attribute."""
-    if cls.__init__ is object.__init__:
-        return ()
     return tuple(inspect.signature(cls).parameters)
 
 
 def register(cls: type, code: int, pack: Pack | None = None, unpack: Unpack | None = None) -> None:
     """Make `cls` travel under extension `code` (1-127, one class each).
 
-    Without `pack` and `unpack` it travels as the arguments of its `__init__`. Raises WireError for a code or class that is taken.
+    Without `pack` and `unpack` it travels as the arguments of its `__init__`. Raises WireError for a code
+    or class that is taken.
     """
     if not 1 <= code <= _LIMIT:
         raise WireError(f"extension code {code} is not between 1 and {_LIMIT}")
