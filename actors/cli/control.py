@@ -3,6 +3,15 @@
 A question is ``[command, arguments]`` on topic "control"; the answer is plain data.  A running switch is
 known by its socket in the run directory, so nothing here needs Ray, and a switch that is down is noticed at
 once.
+
+| command | answer |
+|---|---|
+| status | {"ready": bool, "versions": {}, "listeners": [], "counts": {}, "processes": [{"id", "role", "memory"}]} |
+| registrations, calls, actors | a list of dicts; `live.py` knows how their usual keys are shown |
+| reload | once every gateway has the extensions as they are in the store now |
+| trace | True; from then on tells of {"time", "direction", "transport", "remote", "text"}, until we hang up |
+
+Times in the answers are unix seconds, spans seconds, memory bytes.
 """
 
 import contextlib

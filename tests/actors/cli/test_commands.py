@@ -1,4 +1,4 @@
-"""The commands as a shell sees them: output, complaints, exit codes; with a switch that answers and without."""
+"""The commands as a shell sees them: output, complaints, exit codes; with a switch and without."""
 
 import asyncio
 import json
