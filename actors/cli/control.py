@@ -6,7 +6,7 @@ once.
 
 | command | answer |
 |---|---|
-| status | {"ready": bool, "versions": {}, "listeners": [], "counts": {}, "processes": [{"id", "role", "memory"}]} |
+| status | {"ready", "versions": {}, "listeners": [], "counts": {}, "processes": [{"id", "role", "memory"}]} |
 | registrations, calls, actors | a list of dicts; `live.py` knows how their usual keys are shown |
 | reload | once every gateway has the extensions as they are in the store now |
 | trace | True; from then on tells of {"time", "direction", "transport", "remote", "text"}, until we hang up |

@@ -124,7 +124,7 @@ class Registration:
 class Call:
     """Calls; times in seconds."""
 
-    no_answer: float = setting(seconds(5, 3600), 60.0, "Ringing time after which the caller is answered 480.")
+    no_answer: float = setting(seconds(5, 3600), 60.0, "Ringing time after which the caller is answered 408.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,7 @@ class Sqlite:
     def connect(self) -> sqlite3.Connection:
         """Open or make the file; only its owner may read it, because hashes of passwords are in it."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
-            self.path.chmod(0o600)  # SQLite gives its -wal and -shm files the same mode
+        _close_to_others(self.path)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         _use_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -69,6 +67,19 @@ class Sqlite:
             return BadWrite(f"store {self.path}: {error}")
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
         return StoreError(f"store {self.path} {_PROBLEMS.get(code, f'fails: {error}')}")
+
+
+def _close_to_others(path: Path) -> None:
+    """Make the file, or take the others' rights on it; SQLite gives its -wal and -shm files the same mode."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        mode = os.fstat(file).st_mode
+        if not stat.S_ISREG(mode):
+            raise StoreError(f"store {path} is not a regular file")
+        if stat.S_IMODE(mode) & 0o077:
+            os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -213,6 +213,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Store.open(f"sqlite:///{tmp_path}")
 
 
+def test_a_device_is_no_database() -> None:
+    with pytest.raises(StoreError, match="/dev/null is not a regular file"):
+        Store.open("sqlite:////dev/null")
+
+
 def test_an_unknown_kind_of_database_is_named() -> None:
     with pytest.raises(StoreError, match="expected sqlite, got 'postgresql'"):
         Store.open("postgresql://localhost/x")
