@@ -231,7 +231,7 @@ class NameAddr:
     def _bare(cls, text: str) -> NameAddr:
         uri, semicolon, tail = text.partition(";")
         uri = uri.rstrip(LWS)
-        if not uri or "?" in uri or "," in uri or " " in uri or "\t" in uri:
+        if not uri or not set("?,> \t").isdisjoint(uri):
             raise BadMessage(400, "address needs angle brackets")
         return cls("", uri, parameters(tail) if semicolon else None)
 

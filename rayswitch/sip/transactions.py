@@ -93,6 +93,10 @@ class TransactionLayer:
             if server.state == "proceeding":
                 out.append(Deliver(CancelReceived(server.number)))
 
+    def knows(self, cancel: Request) -> bool:
+        """Is there an INVITE here that this CANCEL is for?"""
+        return self._index(cancel) in self.servers
+
     def refuse_cancel(self, request: Request, flow: Flow, now: float) -> Effects:
         """481: nobody knows the INVITE of this CANCEL."""
         out: Effects = []

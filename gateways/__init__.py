@@ -1,0 +1,1 @@
+"""Actors that own sockets: SIP signalling, media, web."""

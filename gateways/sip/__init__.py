@@ -1,0 +1,1 @@
+"""The SIP gateway: sockets, and the shell of the transaction layer."""

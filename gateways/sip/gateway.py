@@ -1,0 +1,303 @@
+"""The SIP gateway: a thin shell around the transaction layer.
+
+    octets → (STUN?) → parse → whose is it? → validate → layer → effects → octets, timers, events for the user
+
+One exception barrier surrounds what comes from the network: a message can be refused or dropped and counted, it cannot
+stop the process.  Requests go out over the flow they are given; one that is too large for a datagram goes over TCP when
+the peer takes it (RFC 3261 §18.1.1), one whose connection is gone over a new one to the address in its Request-URI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gateways.sip.oversize import Oversize
+from gateways.sip.routing import owner
+from gateways.sip.sockets import SipSockets
+from gateways.sip.stun import binding_response, is_stun
+from gateways.sip.trace import masked
+from gateways.wheel import Wheel
+from rayswitch.sip.effects import Deliver, StartTimer, Transmit
+from rayswitch.sip.events import CancelUnmatched, RequestReceived, Unreachable
+from rayswitch.sip.flow import Flow
+from rayswitch.sip.message import BadMessage, Request, Response, parse, respond, validate
+from rayswitch.sip.next_address import address_of
+from rayswitch.sip.transactions import TransactionLayer, via_of
+
+log = logging.getLogger(__name__)
+
+Tap = Callable[[float, str, Flow, str], None]
+"""Sees (time, "in" or "out", flow, text without secrets) of every message."""
+
+LOGGED_SOURCES = 1000
+
+
+class Peers(Protocol):
+    """The other SIP gateways of the switch."""
+
+    def alive(self, owner: str) -> bool:
+        """Is this another gateway, and up?"""
+
+    def forward(self, owner: str, data: bytes, flow: Flow) -> None:
+        """Hand over a message that came to us and is the business of `owner`."""
+
+    def send(self, owner: str, flow: Flow, data: bytes) -> None:
+        """Send over a connection that `owner` holds."""
+
+    async def cancel(self, data: bytes, flow: Flow) -> bool:
+        """Ask all others whether a CANCEL is for a transaction of theirs."""
+
+
+class SipGateway:
+    """Shell of one transaction layer; `user(event, now)` is told what is new."""
+
+    def __init__(
+        self,
+        id: str,
+        layer: TransactionLayer,
+        wheel: Wheel,
+        clock: Callable[[], float],
+        sockets: Callable[[SipGateway], SipSockets],
+        peers: Peers | None = None,
+    ) -> None:
+        self.id = id
+        self.layer = layer
+        self.wheel = wheel
+        self.clock = clock
+        self.peers = peers
+        self.sockets = sockets(self)
+        self.oversize = Oversize(self.sockets)
+        self.user: Callable[[Any, float], None] = lambda event, now: None
+        self.trace: set[Tap] = set()
+        self.received = self.sent = self.malformed = self.forwarded_away = self.errors = 0
+        self.complained: dict[str, float] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Bind the sockets; OSError names what could not be bound."""
+        await self.sockets.start()
+
+    async def close(self) -> None:
+        """Give the sockets back."""
+        await self.sockets.close()
+        for task in list(self.tasks):
+            task.cancel()
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def arrived(self, data: bytes, flow: Flow) -> None:
+        """One datagram or framed message; no exception leaves here."""
+        self.received += 1
+        try:
+            self.take(data, flow, ours=self.peers is None)
+        except BadMessage as error:
+            self.refuse(error, flow)
+        except Exception:
+            self.errors += 1
+            log.exception("a message from %s could not be handled", flow.remote)
+
+    def forwarded(self, data: bytes, flow: Flow) -> None:
+        """A message that another gateway found to be ours."""
+        try:
+            self.take(data, flow, ours=True)
+        except BadMessage as error:
+            self.refuse(error, flow)
+
+    def take(self, data: bytes, flow: Flow, ours: bool) -> None:
+        """Parse, find the owner, hand to the layer."""
+        if is_stun(data):
+            answer = binding_response(data, flow.remote)
+            if answer is not None:
+                self.sockets.send(flow, answer)
+            return
+        if len(data) <= 4 and not data.strip(b"\r\n\0"):
+            return  # a keep-alive
+        message = parse(data)
+        if not ours and self.handed_over(message, data, flow):
+            return
+        if self.trace:
+            self.tap("in", flow, data)
+        validate(message)
+        now = self.clock()
+        self.perform(self.layer.receive(message, flow, now), now)
+
+    def handed_over(self, message: Request | Response, data: bytes, flow: Flow) -> bool:
+        """Give a message to the live gateway that owns it."""
+        whose = owner(message)
+        if whose is None or whose == self.id or self.peers is None or not self.peers.alive(whose):
+            return False
+        self.forwarded_away += 1
+        self.peers.forward(whose, data, flow)
+        return True
+
+    def refuse(self, error: BadMessage, flow: Flow) -> None:
+        """Answer what is malformed, when it can be answered; count it and say so once a second for each source."""
+        self.malformed += 1
+        now = self.clock()
+        if now - self.complained.get(flow.remote[0], -1.0) >= 1.0:
+            if len(self.complained) >= LOGGED_SOURCES:
+                self.complained.clear()
+            self.complained[flow.remote[0]] = now
+            log.warning("malformed message from %s: %s", flow.remote, error.reason)
+        request = error.request
+        if request is None:
+            return
+        try:
+            request.stamp(*flow.remote)
+            self.transmit(flow, respond(request, error.status, error.reason, to_tag="malformed").encode())
+        except (BadMessage, ValueError):
+            return  # not even its Via can be read: nobody to answer
+
+    # -- effects -------------------------------------------------------------------------------------------------------
+
+    def perform(self, effects: list[Any], now: float) -> None:
+        """Do what the layer wants, in order."""
+        for effect in effects:
+            kind = effect.__class__
+            if kind is Transmit:
+                self.transmit(effect.flow, effect.data)
+            elif kind is StartTimer:
+                self.wheel.start(effect.delay, self.expired, effect.timer)
+            elif kind is Deliver:
+                self.deliver(effect.event, now)
+
+    def deliver(self, event: Any, now: float) -> None:
+        """Tell the user; an INVITE it has not answered at once gets 100 (§17.2.1)."""
+        if event.__class__ is CancelUnmatched:
+            self.ask_peers(event)
+            return
+        self.user(event, now)
+        if event.__class__ is RequestReceived and event.request.method == "INVITE":
+            self.perform(self.layer.trying(event.server, now), now)
+
+    def transmit(self, flow: Flow, data: bytes) -> None:
+        """Out of our own socket, or that of the gateway that holds the connection."""
+        self.sent += 1
+        if self.trace:
+            self.tap("out", flow, data)
+        if flow.gateway and flow.gateway != self.id and self.peers is not None:
+            self.peers.send(flow.gateway, flow, data)
+        else:
+            self.sockets.send(flow, data)
+
+    def expired(self, timer: tuple[Any, ...]) -> None:
+        """A timer of the layer."""
+        now = self.clock()
+        self.perform(self.layer.expired(timer, now), now)
+
+    def flow_failed(self, flow: Flow) -> None:
+        """Nothing goes over this flow any more; told in a turn of its own, because sending may be what found out."""
+        self.wheel.loop.call_soon(self.fail, flow)
+
+    def fail(self, flow: Flow) -> None:
+        now = self.clock()
+        self.perform(self.layer.failed(flow, now), now)
+
+    def tap(self, direction: str, flow: Flow, data: bytes) -> None:
+        """Show a message to those who watch; one who fails is no longer shown any."""
+        text = masked(data)
+        for tap in list(self.trace):
+            try:
+                tap(self.clock(), direction, flow, text)
+            except Exception:
+                self.trace.discard(tap)
+                log.exception("a trace ended")
+
+    # -- CANCEL across gateways ----------------------------------------------------------------------------------------
+
+    def ask_peers(self, event: CancelUnmatched) -> None:
+        """The INVITE may have landed on another gateway."""
+        task = asyncio.get_running_loop().create_task(self.cancel_elsewhere(event))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def cancel_elsewhere(self, event: CancelUnmatched) -> None:
+        """481 when nobody knows it (§9.2)."""
+        found = self.peers is not None and await self.peers.cancel(event.request.encode(), event.flow)
+        if not found:
+            now = self.clock()
+            self.perform(self.layer.refuse_cancel(event.request, event.flow, now), now)
+
+    def cancel_forwarded(self, data: bytes, flow: Flow) -> bool:
+        """Another gateway asks: is this CANCEL for one of our transactions? If so it is done."""
+        message = parse(data)
+        if not isinstance(message, Request) or not self.layer.knows(message):
+            return False
+        now = self.clock()
+        self.perform(self.layer.receive(message, flow, now), now)
+        return True
+
+    # -- for the user --------------------------------------------------------------------------------------------------
+
+    def respond(self, server: int, response: Response) -> None:
+        """Answer a server transaction."""
+        now = self.clock()
+        self.perform(self.layer.respond(server, response, now), now)
+
+    def request(self, key: Any, request: Request, flow: Flow) -> None:
+        """Send in a new client transaction; its events carry `key`."""
+        if self.oversize.applies(request, flow):
+            task = asyncio.get_running_loop().create_task(self.send_large(key, request, flow))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        else:
+            self.begin(key, request, flow)
+
+    async def send_large(self, key: Any, request: Request, flow: Flow) -> None:
+        """§18.1.1: TCP when the peer takes it, else UDP all the same."""
+        self.begin(key, request, await self.oversize.flow_for(flow))
+
+    def begin(self, key: Any, request: Request, flow: Flow) -> None:
+        """The client transaction, over this flow or what replaces it."""
+        now = self.clock()
+        usable = self.usable(request, flow)
+        if usable is None:
+            self.wheel.loop.call_soon(self.user, Unreachable(key), now)
+        else:
+            self.perform(self.layer.request(key, request, usable, now), now)
+
+    def usable(self, request: Request, flow: Flow) -> Flow | None:
+        """`flow`, or a new connection to where the request wants to go when the old one is gone."""
+        foreign = flow.gateway not in ("", self.id)
+        if foreign and self.peers is not None and self.peers.alive(flow.gateway):
+            return flow
+        if not foreign and self.sockets.connected(flow):
+            return flow
+        remote = address_of(request, flow)
+        return self.sockets.flow_to(flow.transport, remote) if remote else None
+
+    def cancel(self, key: Any, reason: str | None = None) -> None:
+        """CANCEL the INVITE sent under `key`."""
+        now = self.clock()
+        self.perform(self.layer.cancel(key, now, reason), now)
+
+    def send_stateless(self, request: Request, flow: Flow) -> None:
+        """A request without transaction: the ACK of a 2xx, a keep-alive.  The given request stays as it is."""
+        sent = request.copy()
+        usable = self.usable(request, flow)
+        if usable is not None:
+            sent.prepend("via", via_of(usable, self.layer.ids.branch()))
+            self.transmit(usable, sent.encode())
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Octets as they are."""
+        self.sockets.send(flow, data)
+
+    def listeners(self) -> list[str]:
+        """URLs of what is bound."""
+        return [str(listener) for listener in self.sockets.bound]
+
+    def counters(self) -> dict[str, int]:
+        """Since the start."""
+        return {
+            "received": self.received,
+            "sent": self.sent,
+            "malformed": self.malformed,
+            "forwarded": self.forwarded_away,
+            "errors": self.errors,
+            "transactions": len(self.layer.machines),
+            **self.sockets.counters(),
+        }

@@ -1,0 +1,61 @@
+"""Requests that are too large for a datagram (RFC 3261 §18.1.1): TCP, unless the peer does not take it.
+
+A peer that refused is remembered for a while, so that its calls are not delayed by a connection attempt each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from gateways.sip.sockets import SipSockets
+from rayswitch.sip.flow import Address, Flow
+from rayswitch.sip.message import Request
+
+LIMIT = 1300
+"""Octets: 1500 of an Ethernet frame less 200 (§18.1.1), for a path whose MTU is not known."""
+VIA_LENGTH = 90
+CONNECT_SECONDS = 0.5
+REMEMBERED = 10_000
+
+
+class Oversize:
+    """Decides for one gateway which requests change from UDP to TCP."""
+
+    def __init__(self, sockets: SipSockets) -> None:
+        self.sockets = sockets
+        self.refused: OrderedDict[Address, None] = OrderedDict()
+
+    def applies(self, request: Request, flow: Flow) -> bool:
+        """Is this too large, and the peer not known to refuse TCP?"""
+        if flow.transport != "UDP" or len(request.body) + 60 * len(request.rows) < LIMIT // 2:
+            return False
+        return octets(request) > LIMIT and flow.remote not in self.refused
+
+    async def flow_for(self, flow: Flow) -> Flow:
+        """A connection to the same address, or `flow` itself when there is none to be had."""
+        large = self.sockets.flow_to("TCP", flow.remote)
+        if large is None or not await self.stands(large):
+            self.refused[flow.remote] = None
+            if len(self.refused) > REMEMBERED:
+                self.refused.popitem(last=False)
+            return flow
+        return large
+
+    async def stands(self, flow: Flow) -> bool:
+        """Wait until the connection is made or refused."""
+        connection = self.sockets.tcp.connections.get(flow.connection)
+        if connection is None:
+            return False
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await connection.settled.wait()
+        except TimeoutError:
+            return False
+        return not connection.failed
+
+
+def octets(request: Request) -> int:
+    """The length on the wire, our Via included."""
+    rows = sum(map(len, request.rows)) + 2 * len(request.rows)
+    return len(request.method) + len(request.uri) + rows + len(request.body) + VIA_LENGTH

@@ -1,0 +1,33 @@
+"""To which gateway does a message belong, when several share one port?
+
+Everything of ours that a peer gives back carries its owner: the branch in a response, the tag in a request inside a
+dialog, the nonce in credentials.  A message that another live gateway owns is handed over as it came; anything else is
+taken by the gateway where it landed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rayswitch.sip.digest import owner_of_nonce
+from rayswitch.sip.identifiers import owner_of
+from rayswitch.sip.message import Message, Request
+
+NONCE = re.compile(r'(?<![a-zA-Z])nonce\s*=\s*"([^"]*)"')
+
+
+def owner(message: Message) -> str | None:
+    """The short id of the host that a message names, None when it names none; BadMessage when it cannot be read."""
+    if not isinstance(message, Request):
+        return owner_of(message.via.branch or "")
+    tag = message.to.tag
+    if tag:
+        return owner_of(tag)
+    credentials = message.get("proxy-authorization") or message.get("authorization")
+    return nonce_owner(credentials) if credentials else None
+
+
+def nonce_owner(credentials: str) -> str | None:
+    """The gateway that counts the uses of the nonce in these credentials."""
+    found = NONCE.search(credentials)
+    return owner_of_nonce(found[1]) if found else None

@@ -1,0 +1,18 @@
+"""Looking over a gateway's shoulder: every message it sends and receives, with the secrets blotted out."""
+
+from __future__ import annotations
+
+import re
+
+SECRET = re.compile(
+    r"^((?:proxy-)?(?:authorization|authenticate)|www-authenticate)(\s*:.*)$", re.IGNORECASE | re.MULTILINE
+)
+VALUE = re.compile(r'\b(response|nonce|cnonce|opaque)(\s*=\s*)(?:"[^"]*"|[^\s,]+)', re.IGNORECASE)
+KEY = re.compile(r"(a=crypto:\S+ \S+ inline:)\S+", re.IGNORECASE)
+
+
+def masked(data: bytes) -> str:
+    """The text of a message; digests, nonces and SRTP keys are replaced by `***`."""
+    text = data.decode("utf-8", "backslashreplace")
+    text = SECRET.sub(lambda row: row[1] + VALUE.sub(r"\1\2***", row[2]), text)
+    return KEY.sub(r"\1***", text)
