@@ -1,7 +1,8 @@
 """Kamailio as a peer: a registrar and record-routing proxy that authenticates every call.
 
-The credentials go into Kamailio's own text database as HA1 hashes, so that both switches do the same arithmetic per
-request. Kamailio keeps bindings in memory only; rayswitch writes them to disk before it answers.
+The credentials go into Kamailio's own text database as HA1 hashes, so that both switches do the same
+arithmetic per request. Kamailio keeps bindings in memory only; rayswitch writes them to disk before it
+answers.
 """
 
 import hashlib
@@ -59,9 +60,13 @@ class Kamailio:
         while not ports <= bound_udp_ports():
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("Kamailio did not start: " + (Path(self._folder.name) / "log").read_text()[-2000:])
+                raise RuntimeError(
+                    "Kamailio did not start: " + (Path(self._folder.name) / "log").read_text()[-2000:]
+                )
             time.sleep(0.05)
-        time.sleep(1.0)  # the workers fork after the sockets are bound; Kamailio tells nobody when they are ready
+        time.sleep(
+            1.0
+        )  # the workers fork after the sockets are bound; Kamailio tells nobody when they are ready
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

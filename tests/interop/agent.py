@@ -1,8 +1,8 @@
 """A small SIP user agent over UDP for tests that must place every message themselves.
 
-Deliberately simple and independent of `rayswitch.sip`: strings, one socket, one reader thread, requests repeated by
-RFC 3261's timers until a final response comes. It answers what it is called with at once (180, 200), acknowledges,
-and notes who ended a call. Calls and registrations of many numbers share one `Agent`.
+Deliberately simple and independent of `rayswitch.sip`: strings, one socket, one reader thread, requests
+repeated by RFC 3261's timers until a final response comes. It answers what it is called with at once (180,
+200), acknowledges, and notes who ended a call. Calls and registrations of many numbers share one `Agent`.
 """
 
 import hashlib
@@ -71,7 +71,14 @@ class Call:
         """A request inside the dialog; its final response."""
         self.sequence += 1
         return self.agent.transact(
-            method, self.target, self.local, self.remote, self.call_id, self.sequence, body=body, timeout=timeout
+            method,
+            self.target,
+            self.local,
+            self.remote,
+            self.call_id,
+            self.sequence,
+            body=body,
+            timeout=timeout,
         )
 
     def bye(self) -> Message:
@@ -99,10 +106,21 @@ class Agent:
     # ---- client side
 
     def transact(
-        self, method: str, uri: str, sender: str, to: str, call_id: str, sequence: int, *, headers: str = "",
-        body: str = "", timeout: float = 32.0,
+        self,
+        method: str,
+        uri: str,
+        sender: str,
+        to: str,
+        call_id: str,
+        sequence: int,
+        *,
+        headers: str = "",
+        body: str = "",
+        timeout: float = 32.0,
     ) -> Message:
-        """Send a request, repeating it (timers A/E), until its final response; acknowledges failures of INVITE."""
+        """Send a request, repeating it (timers A/E), until its final response; acknowledges failures of
+        INVITE.
+        """
         branch = f"z9hG4bK{secrets.token_hex(8)}"
         data = self._request(method, uri, sender, to, call_id, sequence, branch, headers, body)
         inbox = self._waiting[branch] = queue.SimpleQueue()
@@ -134,14 +152,23 @@ class Agent:
         return response
 
     def _request(
-        self, method: str, uri: str, sender: str, to: str, call_id: str, sequence: int, branch: str, headers: str,
+        self,
+        method: str,
+        uri: str,
+        sender: str,
+        to: str,
+        call_id: str,
+        sequence: int,
+        branch: str,
+        headers: str,
         body: str,
     ) -> bytes:
         kind = "Content-Type: application/sdp\r\n" if body else ""
         return (
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch};rport\r\n"
-            f"Max-Forwards: 70\r\nFrom: {sender}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n"
-            f"Contact: <sip:agent@127.0.0.1:{self.port}>\r\n{headers}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"Max-Forwards: 70\r\nFrom: {sender}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
+            f"CSeq: {sequence} {method}\r\nContact: <sip:agent@127.0.0.1:{self.port}>\r\n"
+            f"{headers}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 
     def authenticated(
@@ -158,7 +185,11 @@ class Agent:
     def register(self, number: str, password: str, expires: int = 3600) -> Message:
         """Register `number` at this agent's address."""
         response = self.authenticated(
-            "REGISTER", f"sip:{self.domain}", number, password, f"<sip:{number}@{self.domain}>",
+            "REGISTER",
+            f"sip:{self.domain}",
+            number,
+            password,
+            f"<sip:{number}@{self.domain}>",
             headers=f"Expires: {expires}\r\n",
         )
         assert response.status == 200, response.first
@@ -167,10 +198,14 @@ class Agent:
     def dial(self, number: str, password: str, dialled: str, media_port: int) -> Call:
         """Call `dialled` as `number`; the call once it is answered."""
         uri = f"sip:{dialled}@{self.domain}"
-        answer = self.authenticated("INVITE", uri, number, password, f"<{uri}>", body=SDP.format(port=media_port))
+        answer = self.authenticated(
+            "INVITE", uri, number, password, f"<{uri}>", body=SDP.format(port=media_port)
+        )
         assert answer.status == 200, answer.first
         target = _target(answer)
-        call = Call(self, answer.get("call-id"), answer.get("from"), answer.get("to"), target, answer.media_port)
+        call = Call(
+            self, answer.get("call-id"), answer.get("from"), answer.get("to"), target, answer.media_port
+        )
         self.calls[call.call_id] = call
         self._acknowledge(call, answer)
         return call
@@ -179,7 +214,9 @@ class Agent:
         sequence = int(answer.get("cseq").split()[0])
         branch = f"z9hG4bK{secrets.token_hex(8)}"
         self._socket.sendto(
-            self._request("ACK", call.target, call.local, call.remote, call.call_id, sequence, branch, "", ""),
+            self._request(
+                "ACK", call.target, call.local, call.remote, call.call_id, sequence, branch, "", ""
+            ),
             self._switch,
         )
 
@@ -282,6 +319,6 @@ def _credentials(challenge: Message, method: str, uri: str, number: str, passwor
     header = "Authorization" if challenge.status == 401 else "Proxy-Authorization"
     opaque = f', opaque="{values["opaque"]}"' if "opaque" in values else ""
     return (
-        f'{header}: Digest username="{number}", realm="{values["realm"]}", nonce="{values["nonce"]}", uri="{uri}", '
-        f'response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="{cnonce}"{opaque}\r\n'
+        f'{header}: Digest username="{number}", realm="{values["realm"]}", nonce="{values["nonce"]}", '
+        f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="{cnonce}"{opaque}\r\n'
     )

@@ -17,8 +17,24 @@ def make_tone(path: Path, frequency: int, seconds: float) -> None:
 def samples(path: Path) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
     """The samples of a mono WAV that any program wrote (sox reads what it is given, broken headers too)."""
     raw = subprocess.run(
-        ["sox", "--ignore-length", str(path), "-t", "raw", "-e", "signed", "-b", "16", "-c", "1", "-r", str(RATE), "-"],
-        check=True, capture_output=True,
+        [
+            "sox",
+            "--ignore-length",
+            str(path),
+            "-t",
+            "raw",
+            "-e",
+            "signed",
+            "-b",
+            "16",
+            "-c",
+            "1",
+            "-r",
+            str(RATE),
+            "-",
+        ],
+        check=True,
+        capture_output=True,
     ).stdout
     return np.frombuffer(raw, dtype="<i2")
 
@@ -42,9 +58,9 @@ def share_of_tone(path: Path, frequency: int, width: float = 20.0) -> tuple[floa
 
 
 def assert_tone(path: Path, frequency: int, seconds: float) -> None:
-    """The recording holds at least `seconds` of the tone and next to nothing else (µ-law noise is 1 % at most)."""
+    """The recording holds at least `seconds` of the tone and next to nothing else (µ-law noise is 1 % at
+    most).
+    """
     length, share = share_of_tone(path, frequency)
     assert length >= seconds, f"{path.name}: {length:.2f} s of sound, wanted {seconds} s of {frequency} Hz"
     assert share >= 0.95, f"{path.name}: only {share:.1%} of the energy is near {frequency} Hz"
-
-

@@ -1,8 +1,8 @@
 """A bad network: a UDP forwarder between one SIP endpoint and the switch that loses datagrams both ways.
 
-The endpoint talks to `front`, the switch to `back`; so for the switch the endpoint is at `back`, which is what the
-endpoint must write into its Contact. Which datagrams are lost is decided by a seeded source, so a run can be repeated
-(as far as the order of arrival repeats).
+The endpoint talks to `front`, the switch to `back`; so for the switch the endpoint is at `back`, which is
+what the endpoint must write into its Contact. Which datagrams are lost is decided by a seeded source, so a
+run can be repeated (as far as the order of arrival repeats).
 """
 
 import random
@@ -16,7 +16,9 @@ Address = tuple[str, int]
 
 
 class Lossy:
-    """Forwards between `endpoint` and `switch` (IPv4), losing the share `loss` (0 to 1) of the datagrams each way."""
+    """Forwards between `endpoint` and `switch` (IPv4), losing the share `loss` (0 to 1) of the datagrams
+    each way.
+    """
 
     def __init__(self, endpoint: Address, switch: Address, loss: float, seed: int) -> None:
         self._endpoint, self._switch = endpoint, switch

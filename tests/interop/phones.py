@@ -1,11 +1,13 @@
 """Real SIP phones: baresip processes on loopback, each with a folder of its own.
 
-A `Baresip` is started, told over its control connection (baresip's module ctrl_tcp: JSON in netstrings) what to do, and
-answers with events that a test awaits: no sleeps. Its microphone is a WAV file that `aufile` plays; everything that it
-hears is decoded and written by `sndfile`, so a test can look for the other side's tone in it.
+A `Baresip` is started, told over its control connection (baresip's module ctrl_tcp: JSON in netstrings)
+what to do, and answers with events that a test awaits: no sleeps. Its microphone is a WAV file that
+`aufile` plays; everything that it hears is decoded and written by `sndfile`, so a test can look for the
+other side's tone in it.
 
-Traps of baresip 1.0.0: `net_interface` takes an address and must, else it refuses to run on loopback; a file as
-source needs the sample rate of the codec; the recording is complete only after the process has ended.
+Traps of baresip 1.0.0: `net_interface` takes an address and must, else it refuses to run on loopback; a
+file as source needs the sample rate of the codec; the recording is complete only after the process has
+ended.
 """
 
 import json
@@ -46,13 +48,22 @@ call_max_calls 4
 
 
 class Baresip:
-    """A phone of `number` that registers at `switch` ("127.0.0.1:5060", "[::1]:5060") over `transport` ("udp", "tcp").
+    """A phone of `number` that registers at `switch` ("127.0.0.1:5060", "[::1]:5060") over `transport`
+    ("udp", "tcp").
 
-    `tone` is the frequency in Hz that it sends while in a call. `answer` is baresip's answer mode: "auto" or "manual".
+    `tone` is the frequency in Hz that it sends while in a call. `answer` is baresip's answer mode: "auto"
+    or "manual".
     """
 
     def __init__(
-        self, number: str, password: str, switch: str, domain: str, *, transport: str = "udp", tone: int = 440,
+        self,
+        number: str,
+        password: str,
+        switch: str,
+        domain: str,
+        *,
+        transport: str = "udp",
+        tone: int = 440,
         answer: str = "auto",
     ) -> None:
         self.number, self.domain, self.switch = number, domain, switch
@@ -69,22 +80,29 @@ class Baresip:
         rtp = free_port(self._address, span=20)
         (self._folder / "config").write_text(
             _CONFIG.format(
-                listen=f"{literal}:{free_port(self._address)}", address=self._address, modules=_MODULES,
-                control=f"127.0.0.1:{self._control}", tone=self._folder / "tone.wav", folder=self._folder,
+                listen=f"{literal}:{free_port(self._address)}",
+                address=self._address,
+                modules=_MODULES,
+                control=f"127.0.0.1:{self._control}",
+                tone=self._folder / "tone.wav",
+                folder=self._folder,
                 rtp=f"{rtp}-{rtp + 19}",
             )
         )
         (self._folder / "accounts").write_text("")
         (self._folder / "contacts").write_text("")
         self._account = (
-            f"<sip:{self.number}@{self.domain}>;outbound=\"sip:{self.switch};transport={transport}\""
+            f'<sip:{self.number}@{self.domain}>;outbound="sip:{self.switch};transport={transport}"'
             f";auth_user={self.number};auth_pass={password};answermode={answer};regint=120;audio_codecs=PCMU"
         )
 
     def __enter__(self) -> Self:
         self._log = (self._folder / "log").open("wb")
         self._process = subprocess.Popen(
-            ["baresip", "-f", str(self._folder)], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            ["baresip", "-f", str(self._folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
             cwd=self._folder,
         )
         self._connection = self._connect()
@@ -118,7 +136,9 @@ class Baresip:
     def _command(self, command: str, parameter: str = "") -> None:
         text = json.dumps({"command": command, "params": parameter, "token": command})
         self._connection.sendall(b"%d:%s," % (len(text), text.encode()))
-        answer = self.wait(lambda event: event.get("token") == command, f"an answer to {command}", forget=True)
+        answer = self.wait(
+            lambda event: event.get("token") == command, f"an answer to {command}", forget=True
+        )
         assert answer.get("ok"), f"phone {self.number} refused {command} {parameter}: {answer}"
 
     def wait(
@@ -142,7 +162,9 @@ class Baresip:
         return self.wait(lambda event: event.get("type") == kind, kind, timeout, forget=True)
 
     def register(self) -> Self:
-        """Register and await the 200. The account is made only now, lest its first events come before our ears."""
+        """Register and await the 200. The account is made only now, lest its first events come before our
+        ears.
+        """
         self._command("uanew", self._account)
         self.wait_event("REGISTER_OK")
         return self

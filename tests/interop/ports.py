@@ -1,7 +1,7 @@
 """Ports for processes that are told their port before they bind it.
 
-They are taken below the kernel's ephemeral range, so no connection can have one by chance, and each is given once per
-test process.
+They are taken below the kernel's ephemeral range, so no connection can have one by chance, and each is
+given once per test process.
 """
 
 import itertools

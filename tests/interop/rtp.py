@@ -1,7 +1,7 @@
 """RTP endpoints that send every 20 ms and keep account of the longest gap in what they hear.
 
-One thread serves all streams of a test with one poll: 50 calls are 5,000 packets a second each way, which leaves
-Python time to spare. The clock that counts is the arrival of a packet at this process.
+One thread serves all streams of a test with one poll: 50 calls are 5,000 packets a second each way, which
+leaves Python time to spare. The clock that counts is the arrival of a packet at this process.
 """
 
 import select

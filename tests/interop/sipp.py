@@ -1,8 +1,9 @@
 """SIPp as caller, callee and registering phone, with the scenarios of `sipp/`.
 
-`Sipp` starts one process in a folder of its own; `result()` awaits its end and reads its statistics. A callee serves
-until `stop()`. What counts as trouble is separate in `Result`: calls that failed, messages that SIPp had to repeat
-(the switch was late), repetitions that SIPp received (the switch repeated without need), and unexpected messages.
+`Sipp` starts one process in a folder of its own; `result()` awaits its end and reads its statistics. A
+callee serves until `stop()`. What counts as trouble is separate in `Result`: calls that failed, messages
+that SIPp had to repeat (the switch was late), repetitions that SIPp received (the switch repeated without
+need), and unexpected messages.
 """
 
 import csv
@@ -30,7 +31,9 @@ class User(NamedTuple):
 
     def row(self) -> str:
         """The line of SIPp's injection file."""
-        return f"{self.number};[authentication username={self.number} password={self.password}];{self.dialled}"
+        return (
+            f"{self.number};[authentication username={self.number} password={self.password}];{self.dialled}"
+        )
 
 
 class Result(NamedTuple):
@@ -68,9 +71,22 @@ class Sipp:
     """
 
     def __init__(
-        self, scenario: str, remote: str, *, domain: str, users: Sequence[User] = (), calls: int = 0,
-        rate: float = 10.0, hold: int = 0, transport: str = "udp", port: int = 0, contact: str = "", limit: int = 0,
-        linger: int = 500, timeout: int = 120, extra: Iterable[str] = (),
+        self,
+        scenario: str,
+        remote: str,
+        *,
+        domain: str,
+        users: Sequence[User] = (),
+        calls: int = 0,
+        rate: float = 10.0,
+        hold: int = 0,
+        transport: str = "udp",
+        port: int = 0,
+        contact: str = "",
+        limit: int = 0,
+        linger: int = 500,
+        timeout: int = 120,
+        extra: Iterable[str] = (),
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix=f"sipp-{scenario}-"))
         address = "::1" if remote.startswith("[") else "127.0.0.1"
@@ -79,11 +95,40 @@ class Sipp:
         self._timeout = timeout
         self._scenario = scenario
         command = ["sipp", remote, "-sf", f"{scenario}.xml", "-i", literal, "-p", str(self.port)]
-        command += ["-mi", literal, "-mp", str(free_port(address, span=4)), "-t", {"udp": "u1", "tcp": "t1"}[transport]]
+        command += [
+            "-mi",
+            literal,
+            "-mp",
+            str(free_port(address, span=4)),
+            "-t",
+            {"udp": "u1", "tcp": "t1"}[transport],
+        ]
         command += ["-key", "domain", domain, "-key", "contact", contact or f"{literal}:{self.port}"]
-        command += ["-r", str(rate), "-d", str(hold), "-nostdin", "-timer_resol", "1", "-buff_size", "2097152", "-max_socket", "4000"]
+        command += [
+            "-r",
+            str(rate),
+            "-d",
+            str(hold),
+            "-nostdin",
+            "-timer_resol",
+            "1",
+            "-buff_size",
+            "2097152",
+            "-max_socket",
+            "4000",
+        ]
         command += ["-timeout", str(timeout), "-timeout_error", "-trace_err", "-error_file", "errors"]
-        command += ["-trace_stat", "-stf", "statistics", "-fd", "1", "-trace_counts", "-trace_rtt", "-rtt_freq", "1"]
+        command += [
+            "-trace_stat",
+            "-stf",
+            "statistics",
+            "-fd",
+            "1",
+            "-trace_counts",
+            "-trace_rtt",
+            "-rtt_freq",
+            "1",
+        ]
         text = (SCENARIOS / f"{scenario}.xml").read_text().replace("LINGER", str(linger))
         (self._folder / f"{scenario}.xml").write_text(text)
         if users:
@@ -99,12 +144,18 @@ class Sipp:
     def __enter__(self) -> Self:
         self._output = (self._folder / "output").open("wb")
         self._process = subprocess.Popen(
-            self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output
+            self._command,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
         )
         deadline = time.monotonic() + 5
         while not list(self._folder.glob("statistics")):  # written once its sockets are bound
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"SIPp did not start: {self._read('output')[-2000:]}{self._read('errors')}")
+                raise RuntimeError(
+                    f"SIPp did not start: {self._read('output')[-2000:]}{self._read('errors')}"
+                )
             time.sleep(0.01)
         return self
 
@@ -118,7 +169,11 @@ class Sipp:
             return sum(int(value) for name, value in row.items() if name.endswith(suffix) and value)
 
         sent = {name.removesuffix("_Sent") for name in counts if name.endswith("_Sent")}
-        repeated = {name.removesuffix("_Retrans"): int(n or 0) for name, n in counts.items() if name.endswith("_Retrans")}
+        repeated = {
+            name.removesuffix("_Retrans"): int(n or 0)
+            for name, n in counts.items()
+            if name.endswith("_Retrans")
+        }
         return Result(
             successful=int(last["SuccessfulCall(C)"]),
             failed=int(last["FailedCall(C)"]),
@@ -165,11 +220,26 @@ class Sipp:
         shutil.rmtree(self._folder)
 
 
-def register(remote: str, domain: str, users: Sequence[User], *, rate: float = 200.0, port: int = 0, contact: str = "",
-             transport: str = "udp") -> Result:
+def register(
+    remote: str,
+    domain: str,
+    users: Sequence[User],
+    *,
+    rate: float = 200.0,
+    port: int = 0,
+    contact: str = "",
+    transport: str = "udp",
+) -> Result:
     """Register every user once."""
     with Sipp(
-        "register", remote, domain=domain, users=users, calls=len(users), rate=rate, port=port, contact=contact,
+        "register",
+        remote,
+        domain=domain,
+        users=users,
+        calls=len(users),
+        rate=rate,
+        port=port,
+        contact=contact,
         transport=transport,
     ) as sipp:
         return sipp.result()

@@ -1,7 +1,9 @@
-"""A running rayswitch for tests and benchmarks: started as a person starts it, asked through its command line.
+"""A running rayswitch for tests and benchmarks: started as a person starts it, asked through its command
+line.
 
-Every process of a switch inherits an environment variable that is unique to the test; so whatever the switch leaves
-behind is found, named and ended by process id, even when the switch itself has lost sight of it.
+Every process of a switch inherits an environment variable that is unique to the test; so whatever the
+switch leaves behind is found, named and ended by process id, even when the switch itself has lost sight of
+it.
 """
 
 import csv
@@ -16,7 +18,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,7 +50,11 @@ class Switch:
     """
 
     def __init__(
-        self, *, gateways: int = 1, media_gateways: int = 1, placement: str = "gateway",
+        self,
+        *,
+        gateways: int = 1,
+        media_gateways: int = 1,
+        placement: str = "gateway",
         settings: dict[str, Any] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="rs-"))
@@ -56,11 +62,17 @@ class Switch:
         self.config = self.folder / "switch.yaml"
         self._mark = f"RAYSWITCH_TEST={uuid.uuid4().hex}"
         first = next(_MEDIA_RANGES)
-        listen = [f"{kind}://{host}:{self.port}" for kind in ("udp", "tcp") for host in ("127.0.0.1", "[::1]")]
+        listen = [
+            f"{kind}://{host}:{self.port}" for kind in ("udp", "tcp") for host in ("127.0.0.1", "[::1]")
+        ]
         values: dict[str, Any] = {
             "domain": DOMAIN,
             "sip": {"listen": listen, "gateways": gateways},
-            "media": {"address": ["127.0.0.1", "::1"], "ports": f"{first}-{first + 1999}", "gateways": media_gateways},
+            "media": {
+                "address": ["127.0.0.1", "::1"],
+                "ports": f"{first}-{first + 1999}",
+                "gateways": media_gateways,
+            },
             "actors": {"call": {"placement": placement}, "registration": {"placement": placement}},
         }
         self.config.write_text(yaml.safe_dump(values | (settings or {})))
@@ -92,15 +104,22 @@ class Switch:
         began = time.monotonic()
         self._lines.clear()
         self.process = subprocess.Popen(
-            [executable(), "up", "-c", str(self.config)], cwd=self.folder, env=self._environment(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [executable(), "up", "-c", str(self.config)],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         threading.Thread(target=self._read_output, args=(self.process,), daemon=True).start()
         with self._grown:
             while not any(line.startswith("ready:") for line in self._lines):
                 left = began + START_SECONDS - time.monotonic()
                 ended = self.process.poll() is not None
-                assert left > 0 and not ended, f"the switch is not ready: {self.process.poll()}\n{self.output()}"
+                assert left > 0 and not ended, (
+                    f"the switch is not ready: {self.process.poll()}\n{self.output()}"
+                )
                 self._grown.wait(min(left, 0.5))
         return time.monotonic() - began
 
@@ -121,7 +140,9 @@ class Switch:
         return "".join(self._lines)
 
     def stop(self) -> float:
-        """SIGTERM; returns the seconds until the process had ended. Asserts a clean exit that leaves nothing."""
+        """SIGTERM; returns the seconds until the process had ended. Asserts a clean exit that leaves
+        nothing.
+        """
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
@@ -158,10 +179,17 @@ class Switch:
     def command(self, *arguments: str, timeout: float = 60) -> str:
         """Run `rayswitch ARGUMENTS -c …`; returns what it prints, fails when it fails."""
         done = subprocess.run(
-            [executable(), *arguments, "-c", str(self.config)], cwd=self.folder, env=self._environment(),
-            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
+            [executable(), *arguments, "-c", str(self.config)],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
         )
-        assert done.returncode == 0, f"rayswitch {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, (
+            f"rayswitch {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
         return done.stdout
 
     def json(self, *arguments: str) -> Any:
@@ -216,7 +244,7 @@ class Switch:
         await_true(lambda: not self.json("calls"), "no call left", timeout, pause=0.2)
 
 
-def users(first: int, count: int, dialled: int = 0) -> Sequence[User]:
+def users(first: int, count: int, dialled: int = 0) -> list[User]:
     """`count` users numbered from `first`; user i dials `dialled` + i if given."""
     return [
         User(str(first + i), f"secret-{first + i}", str(dialled + i) if dialled else "") for i in range(count)

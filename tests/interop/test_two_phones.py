@@ -1,0 +1,138 @@
+"""Two real phones talk through the switch, and each hears the other's tone: over every transport and
+family, with one gateway and two, with calls and registrations in the gateways and in pools of their own.
+"""
+
+import itertools
+import time
+
+import pytest
+
+from tests.interop.audio import assert_tone
+from tests.interop.phones import Baresip
+from tests.interop.switch import DOMAIN, Switch, users
+
+SHAPES = [
+    pytest.param({"gateways": gateways, "placement": placement}, id=f"{placement}-{gateways}")
+    for placement in ("gateway", "pool")
+    for gateways in (1, 2)
+]
+WAYS = [
+    pytest.param("ipv4", "udp", id="udp4"),
+    pytest.param("ipv4", "tcp", id="tcp4"),
+    pytest.param("ipv6", "udp", id="udp6"),
+    pytest.param("ipv6", "tcp", id="tcp6"),
+]
+TALK = 2.0
+TONE_A, TONE_B = 440, 1000
+_numbers = itertools.count(2000, 2)
+
+pytestmark = pytest.mark.parametrize("switch", SHAPES, indirect=True)
+
+
+def _pair(
+    switch: Switch, way_a: tuple[str, str], way_b: tuple[str, str], answer: str = "auto"
+) -> tuple[Baresip, Baresip]:
+    """Two phones with fresh extensions, each reaching the switch its own way (family, transport)."""
+    pair = users(next(_numbers), 2)
+    switch.import_users(pair)
+    a, b = (
+        Baresip(
+            user.number,
+            user.password,
+            getattr(switch, family),
+            DOMAIN,
+            transport=transport,
+            tone=tone,
+            answer=mode,
+        )
+        for user, (family, transport), tone, mode in zip(
+            pair, (way_a, way_b), (TONE_A, TONE_B), ("manual", answer), strict=True
+        )
+    )
+    return a, b
+
+
+def _talk(a: Baresip, b: Baresip) -> None:
+    a.register()
+    b.register()
+    a.dial(b.number)
+    a.wait_event("CALL_ESTABLISHED")
+    b.wait_event("CALL_ESTABLISHED")
+    time.sleep(TALK)  # the length of the recording, not a wait for something to happen
+
+
+def _assert_both_heard(a: Baresip, b: Baresip) -> None:
+    assert_tone(b.heard(), TONE_A, TALK * 0.8)
+    assert_tone(a.heard(), TONE_B, TALK * 0.8)
+
+
+@pytest.mark.parametrize(("family", "transport"), WAYS)
+def test_both_hear_each_others_tone(switch: Switch, family: str, transport: str) -> None:
+    a, b = _pair(switch, (family, transport), (family, transport))
+    with a, b:
+        _talk(a, b)
+        a.hang_up()
+        b.wait_event("CALL_CLOSED")
+        switch.await_idle()
+        _assert_both_heard(a, b)
+    (record,) = [row for row in switch.cdrs() if row["caller"] == a.number]
+    assert (record["dialled"], record["reached"], record["sip_status"]) == (b.number, b.number, 200)
+    assert record["duration"] == pytest.approx(TALK, abs=1.0)
+    assert record["release_side"] == "a"
+    assert record["codec"] == "PCMU"
+
+
+def test_families_and_transports_mix(switch: Switch) -> None:
+    a, b = _pair(switch, ("ipv4", "udp"), ("ipv6", "tcp"))
+    with a, b:
+        _talk(a, b)
+        b.hang_up()
+        a.wait_event("CALL_CLOSED")
+        switch.await_idle()
+        _assert_both_heard(a, b)
+    (record,) = [row for row in switch.cdrs() if row["caller"] == a.number]
+    assert record["release_side"] == "b"
+
+
+def test_hold_and_resume(switch: Switch) -> None:
+    a, b = _pair(switch, ("ipv4", "udp"), ("ipv4", "udp"))
+    with a, b:
+        _talk(a, b)
+        a.hold()
+        time.sleep(0.5)
+        a.resume()
+        time.sleep(TALK)
+        a.hang_up()
+        b.wait_event("CALL_CLOSED")
+        switch.await_idle()
+        _assert_both_heard(a, b)
+
+
+def test_the_caller_gives_up_while_it_rings(switch: Switch) -> None:
+    a, b = _pair(switch, ("ipv4", "udp"), ("ipv4", "udp"), answer="manual")
+    with a, b:
+        a.register()
+        b.register()
+        a.dial(b.number)
+        b.wait_event("CALL_INCOMING")
+        a.wait_event("CALL_RINGING")
+        a.hang_up()
+        b.wait_event("CALL_CLOSED")
+        switch.await_idle()
+    (record,) = [row for row in switch.cdrs() if row["caller"] == a.number]
+    assert record["sip_status"] == 487
+    assert not record["answer"]
+
+
+def test_the_callee_refuses(switch: Switch) -> None:
+    a, b = _pair(switch, ("ipv4", "tcp"), ("ipv4", "tcp"), answer="manual")
+    with a, b:
+        a.register()
+        b.register()
+        a.dial(b.number)
+        b.wait_event("CALL_INCOMING")
+        b.hang_up()
+        a.wait_event("CALL_CLOSED")
+        switch.await_idle()
+    (record,) = [row for row in switch.cdrs() if row["caller"] == a.number]
+    assert record["sip_status"] == 486
