@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import actors
 from actors.cli import first_start, main
 from actors.link import LinkError, Links
 from actors.rundir import run_dir
@@ -316,10 +318,7 @@ def test_the_first_start_makes_three_extensions_once(shell: Shell) -> None:
     assert [number for number, _ in made] == ["100", "101", "102"]
     assert len({password for _, password in made}) == 3
     assert stored("101").ha1_md5 == ha1("101", "example.com", made[1][1], "MD5")
-    assert all(
-        f"{number}  password {password}" in first_start.announcement(config, made)
-        for number, password in made
-    )
+    assert all(f"{number}  password {password}" in first_start.announcement(config, made) for number, password in made)
     assert first_start.create(config) == []
     assert first_start.announcement(config, []) == ""
     shell.run("extension", "remove", "100", "101", "102")
@@ -366,16 +365,16 @@ def test_import_shows_a_bar_on_a_terminal(shell: Shell, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("command", [["up"], ["down"]])
-def test_up_and_down_pass_the_code_on(
-    shell: Shell, command: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_up_and_down_pass_the_code_on(shell: Shell, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
     def fake(*arguments: Any) -> int:
         seen.append(arguments)
         return 3
 
-    monkeypatch.setattr(f"actors.deployment.{command[0]}", fake)
+    deployment = SimpleNamespace(up=fake, down=fake)
+    monkeypatch.setitem(sys.modules, "actors.deployment", deployment)
+    monkeypatch.setattr(actors, "deployment", deployment, raising=False)
     assert shell.run(*command)[0] == 3
     config = load("switch.yaml")
     assert seen == [(config, Path("switch.yaml")) if command == ["up"] else (config,)]
