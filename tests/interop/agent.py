@@ -59,11 +59,15 @@ class Message:
 
 
 class Call:
-    """One side of a call that is up, at `agent`. `ended` is set when the other side has sent BYE."""
+    """One side of a call that is up, at `agent`. `ended` is set when the other side has sent BYE.
 
-    def __init__(self, agent: "Agent", call_id: str, local: str, remote: str, target: str, port: int) -> None:
-        self.agent, self.call_id, self.local, self.remote, self.target = agent, call_id, local, remote, target
-        self.remote_port = port
+    `local_port` and `remote_port` are the audio ports of the two session descriptions.
+    """
+
+    def __init__(self, agent: "Agent", message: Message, local: str, remote: str, local_port: int) -> None:
+        self.agent, self.local, self.remote = agent, local, remote
+        self.call_id, self.target = message.get("call-id"), _target(message)
+        self.local_port, self.remote_port = local_port, message.media_port
         self.ended = threading.Event()
         self.sequence = 10
 
@@ -146,9 +150,7 @@ class Agent:
             del self._waiting[branch]
         if method == "INVITE" and response.status >= 300:
             to = response.get("to")
-            self._socket.sendto(
-                self._request("ACK", uri, sender, to, call_id, sequence, branch, "", ""), self._switch
-            )
+            self._socket.sendto(self._request("ACK", uri, sender, to, call_id, sequence, branch, "", ""), self._switch)
         return response
 
     def _request(
@@ -198,14 +200,9 @@ class Agent:
     def dial(self, number: str, password: str, dialled: str, media_port: int) -> Call:
         """Call `dialled` as `number`; the call once it is answered."""
         uri = f"sip:{dialled}@{self.domain}"
-        answer = self.authenticated(
-            "INVITE", uri, number, password, f"<{uri}>", body=SDP.format(port=media_port)
-        )
+        answer = self.authenticated("INVITE", uri, number, password, f"<{uri}>", body=SDP.format(port=media_port))
         assert answer.status == 200, answer.first
-        target = _target(answer)
-        call = Call(
-            self, answer.get("call-id"), answer.get("from"), answer.get("to"), target, answer.media_port
-        )
+        call = Call(self, answer, answer.get("from"), answer.get("to"), media_port)
         self.calls[call.call_id] = call
         self._acknowledge(call, answer)
         return call
@@ -214,9 +211,7 @@ class Agent:
         sequence = int(answer.get("cseq").split()[0])
         branch = f"z9hG4bK{secrets.token_hex(8)}"
         self._socket.sendto(
-            self._request(
-                "ACK", call.target, call.local, call.remote, call.call_id, sequence, branch, "", ""
-            ),
+            self._request("ACK", call.target, call.local, call.remote, call.call_id, sequence, branch, "", ""),
             self._switch,
         )
 
@@ -267,8 +262,8 @@ class Agent:
         self._answered[branch + "INVITE"] = answer
         self._socket.sendto(answer, self._switch)
         if tag:
-            local, port = request.get("to") + tag, request.media_port
-            call = Call(self, call_id, local, request.get("from"), _target(request), port)
+            local, remote = request.get("to") + tag, request.get("from")
+            call = Call(self, request, local, remote, self._offered[call_id])
             self.calls[call_id] = call
             self.incoming.put(call)
 
@@ -320,5 +315,6 @@ def _credentials(challenge: Message, method: str, uri: str, number: str, passwor
     opaque = f', opaque="{values["opaque"]}"' if "opaque" in values else ""
     return (
         f'{header}: Digest username="{number}", realm="{values["realm"]}", nonce="{values["nonce"]}", '
-        f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="{cnonce}"{opaque}\r\n'
+        f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, '
+        f'cnonce="{cnonce}"{opaque}\r\n'
     )

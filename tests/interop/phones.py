@@ -136,14 +136,10 @@ class Baresip:
     def _command(self, command: str, parameter: str = "") -> None:
         text = json.dumps({"command": command, "params": parameter, "token": command})
         self._connection.sendall(b"%d:%s," % (len(text), text.encode()))
-        answer = self.wait(
-            lambda event: event.get("token") == command, f"an answer to {command}", forget=True
-        )
+        answer = self.wait(lambda event: event.get("token") == command, f"an answer to {command}", forget=True)
         assert answer.get("ok"), f"phone {self.number} refused {command} {parameter}: {answer}"
 
-    def wait(
-        self, wanted: Callable[[Event], object], what: str, timeout: float = 15.0, forget: bool = False
-    ) -> Event:
+    def wait(self, wanted: Callable[[Event], object], what: str, timeout: float = 15.0, forget: bool = False) -> Event:
         """The first event, past or to come, for which `wanted` holds; `forget` takes it out of `events`."""
         deadline = time.monotonic() + timeout
         with self._changed:

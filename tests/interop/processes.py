@@ -56,9 +56,7 @@ def with_environment(mark: str) -> dict[int, str]:
     for pid in _all_pids():
         try:
             if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                found[pid] = (
-                    Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                )
+                found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
@@ -68,9 +66,7 @@ def _all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def await_true(
-    condition: Callable[[], object], what: str, timeout: float = 10.0, pause: float = 0.05
-) -> None:
+def await_true(condition: Callable[[], object], what: str, timeout: float = 10.0, pause: float = 0.05) -> None:
     """Look at `condition` until it holds; AssertionError with `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

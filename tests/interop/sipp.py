@@ -31,9 +31,7 @@ class User(NamedTuple):
 
     def row(self) -> str:
         """The line of SIPp's injection file."""
-        return (
-            f"{self.number};[authentication username={self.number} password={self.password}];{self.dialled}"
-        )
+        return f"{self.number};[authentication username={self.number} password={self.password}];{self.dialled}"
 
 
 class Result(NamedTuple):
@@ -153,9 +151,7 @@ class Sipp:
         deadline = time.monotonic() + 5
         while not list(self._folder.glob("statistics")):  # written once its sockets are bound
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"SIPp did not start: {self._read('output')[-2000:]}{self._read('errors')}"
-                )
+                raise RuntimeError(f"SIPp did not start: {self._read('output')[-2000:]}{self._read('errors')}")
             time.sleep(0.01)
         return self
 
@@ -170,9 +166,7 @@ class Sipp:
 
         sent = {name.removesuffix("_Sent") for name in counts if name.endswith("_Sent")}
         repeated = {
-            name.removesuffix("_Retrans"): int(n or 0)
-            for name, n in counts.items()
-            if name.endswith("_Retrans")
+            name.removesuffix("_Retrans"): int(n or 0) for name, n in counts.items() if name.endswith("_Retrans")
         }
         return Result(
             successful=int(last["SuccessfulCall(C)"]),

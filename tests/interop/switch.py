@@ -62,9 +62,7 @@ class Switch:
         self.config = self.folder / "switch.yaml"
         self._mark = f"RAYSWITCH_TEST={uuid.uuid4().hex}"
         first = next(_MEDIA_RANGES)
-        listen = [
-            f"{kind}://{host}:{self.port}" for kind in ("udp", "tcp") for host in ("127.0.0.1", "[::1]")
-        ]
+        listen = [f"{kind}://{host}:{self.port}" for kind in ("udp", "tcp") for host in ("127.0.0.1", "[::1]")]
         values: dict[str, Any] = {
             "domain": DOMAIN,
             "sip": {"listen": listen, "gateways": gateways},
@@ -95,7 +93,7 @@ class Switch:
         try:
             self.start()
         except BaseException:
-            self._clean_up()
+            self.clean_up()
             raise
         return self
 
@@ -106,7 +104,7 @@ class Switch:
         self.process = subprocess.Popen(
             [executable(), "up", "-c", str(self.config)],
             cwd=self.folder,
-            env=self._environment(),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -117,13 +115,12 @@ class Switch:
             while not any(line.startswith("ready:") for line in self._lines):
                 left = began + START_SECONDS - time.monotonic()
                 ended = self.process.poll() is not None
-                assert left > 0 and not ended, (
-                    f"the switch is not ready: {self.process.poll()}\n{self.output()}"
-                )
+                assert left > 0 and not ended, f"the switch is not ready: {self.process.poll()}\n{self.output()}"
                 self._grown.wait(min(left, 0.5))
         return time.monotonic() - began
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """The environment that marks its processes."""
         name, _, value = self._mark.partition("=")
         return os.environ | {name: value}
 
@@ -162,9 +159,10 @@ class Switch:
             if self.process.poll() is None:
                 self.stop()
         finally:
-            self._clean_up()
+            self.clean_up()
 
-    def _clean_up(self) -> None:
+    def clean_up(self) -> None:
+        """End what is left and remove the folder; for a switch that never came up."""
         for _ in range(5):  # a supervisor may start what was just ended again
             for pid in sorted(self.left_over()):
                 try:
@@ -181,15 +179,13 @@ class Switch:
         done = subprocess.run(
             [executable(), *arguments, "-c", str(self.config)],
             cwd=self.folder,
-            env=self._environment(),
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=timeout,
             stdin=subprocess.DEVNULL,
         )
-        assert done.returncode == 0, (
-            f"rayswitch {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        )
+        assert done.returncode == 0, f"rayswitch {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def json(self, *arguments: str) -> Any:
@@ -246,6 +242,4 @@ class Switch:
 
 def users(first: int, count: int, dialled: int = 0) -> list[User]:
     """`count` users numbered from `first`; user i dials `dialled` + i if given."""
-    return [
-        User(str(first + i), f"secret-{first + i}", str(dialled + i) if dialled else "") for i in range(count)
-    ]
+    return [User(str(first + i), f"secret-{first + i}", str(dialled + i) if dialled else "") for i in range(count)]
