@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ALPHANUM = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 TOKEN = ALPHANUM + "-.!%*_+`'~"
+PARAMETER_NAME = TOKEN + "[]/:&+$"  # token in headers, paramchar in URIs
 HOSTNAME = ALPHANUM + "-._"
 IPV6 = "0123456789abcdefABCDEF:."
 LWS = " \t"
@@ -122,7 +123,7 @@ def split(text: str, separator: str) -> list[str]:
 def parameters(text: str) -> Parameters:
     """`name=value;flag` (without the first semicolon) as a dict: names lower-cased, values as written.
 
-    The first of two equal names wins.  BadMessage(400) for an empty name.
+    The first of two equal names wins.  BadMessage(400) for what cannot be a name.
     """
     result: Parameters = {}
     if " " in text or "\t" in text or '"' in text:
@@ -133,17 +134,23 @@ def parameters(text: str) -> Parameters:
         name, equals, value = piece.partition("=")
         if name not in USUAL_PARAMETERS:
             name = name.lower()
-            if not name:
-                raise BadMessage(400, "empty parameter name")
+            if not name or name.strip(PARAMETER_NAME):
+                raise BadMessage(400, "bad parameter name")
         if name not in result:
             result[name] = value if equals else None
     return result
 
 
 def _unspaced(piece: str) -> str:
-    """`name = value` without the white space around the sign (EQUAL, §25.1)."""
+    """`name = value` without the white space around the sign (EQUAL, §25.1); a quoted value must be nothing
+    else."""
     name, equals, value = piece.partition("=")
-    return f"{name.rstrip(LWS)}={value.lstrip(LWS)}" if equals else piece
+    if not equals:
+        return piece
+    value = value.lstrip(LWS)
+    if '"' in value and (value[0] != '"' or end_of_quoted(value, 0) != len(value)):
+        raise BadMessage(400, "quote inside a parameter value")
+    return f"{name.rstrip(LWS)}={value}"
 
 
 def parameters_text(params: Parameters) -> str:

@@ -209,7 +209,7 @@ class NameAddr:
             if not left:
                 return cls._bare(text)
             display = display.rstrip(LWS)
-            if display[0] == '"' == display[-1] and display.count('"') == 2 and "\\" not in display:
+            if display[:1] == '"' == display[-1] and display.count('"') == 2 and "\\" not in display:
                 display = display[1:-1]
             elif '"' in text:
                 display, left, rest = _after_quotes(text)
@@ -231,7 +231,7 @@ class NameAddr:
     def _bare(cls, text: str) -> NameAddr:
         uri, semicolon, tail = text.partition(";")
         uri = uri.rstrip(LWS)
-        if not uri or not set("?,> \t").isdisjoint(uri):
+        if not uri or not set('?,>" \t').isdisjoint(uri):
             raise BadMessage(400, "address needs angle brackets")
         return cls("", uri, parameters(tail) if semicolon else None)
 
