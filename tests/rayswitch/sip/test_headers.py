@@ -52,7 +52,8 @@ def test_via() -> None:
 
 
 def test_via_with_white_space_and_other_cases() -> None:
-    spellings = ("sip / 2.0 / udp a : 5060 ; branch = b", "SIP/2.0/udp\ta:5060;branch=b", "SIP/2.0/UDP  a:5060;branch=b")
+    spellings = ["sip / 2.0 / udp a : 5060 ; branch = b", "SIP/2.0/UDP  a:5060;branch=b"]
+    spellings.append("SIP/2.0/udp\ta:5060;branch=b")
     for text in spellings:
         assert str(Via.parse(text)) == "SIP/2.0/UDP a:5060;branch=b"
 
