@@ -1,0 +1,1 @@
+"""Session descriptions: reading, writing, and putting our addresses into them."""
