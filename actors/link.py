@@ -81,8 +81,13 @@ class Links:
         self._handlers[topic] = handler
 
     def on_up(self, callback: Callable[[str, int, bool], None]) -> None:
-        """`callback(peer, epoch, is_new_epoch)`; new epoch: a process not seen before."""
+        """`callback(peer, epoch, is_new_epoch)`; new epoch: a process not seen before.
+
+        For peers that are up already it is called in the next turn, as new.
+        """
         self._peering.up.append(callback)
+        for peer, epoch in self.peers().items():
+            self._loop.call_soon(callback, peer, epoch, True)
 
     def on_down(self, callback: Callable[[str], None]) -> None:
         self._peering.down.append(callback)

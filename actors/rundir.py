@@ -1,25 +1,69 @@
-"""Where the sockets of a switch are: a folder that its configuration alone determines.
+"""The run directory: where a running switch keeps its link sockets and the record of itself.
 
-So a command finds the switch that runs with the same data folder, and two switches never meet.
+It is ``run`` in the data directory, or a directory under the system's temporary one when socket names there would
+exceed what a Unix address holds (108 bytes). The record tells a later command, or a later switch with this data
+directory, which processes belong to the switch: all that carry its random mark in their environment.
 """
 
+import json
 import os
-from hashlib import sha256
+import tempfile
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
-from tempfile import gettempdir
 
 from rayswitch.config import Config
 
-__all__ = ["run_dir"]
+__all__ = ["Record", "make_run_dir", "run_dir"]
 
-# sun_path holds 108 bytes with its final NUL (unix(7)); "/" + host id + ".sock" takes up to 16.
-_LONGEST = 107 - 16
+SOCKET_ADDRESS = 107
+LONGEST_NAME = 24  # of a socket file: a host id or a client's, ".sock"
+RECORD = "switch.json"
 
 
 def run_dir(config: Config) -> Path:
-    """``<data>/run``, or a folder under the temporary one when a socket there had too long a path."""
-    inside = Path(config.data) / "run"
-    if len(os.fsencode(inside)) <= _LONGEST:
+    """The run directory of the switch with this configuration, whether it exists or not."""
+    data = Path(config.data).absolute()
+    inside = data / "run"
+    if len(os.fsencode(inside)) + LONGEST_NAME < SOCKET_ADDRESS:
         return inside
-    name = sha256(os.fsencode(Path(config.data))).hexdigest()[:12]
-    return Path(gettempdir()) / f"rayswitch-{os.getuid()}-{name}"
+    short = blake2b(os.fsencode(data), digest_size=8).hexdigest()
+    return Path(tempfile.gettempdir()) / f"rayswitch-{os.getuid()}-{short}"
+
+
+def make_run_dir(config: Config) -> Path:
+    """Make it, for our user alone. Raises PermissionError when somebody else has made it."""
+    path = run_dir(config)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.getuid():
+        raise PermissionError(f"{path} belongs to another user")
+    path.chmod(0o700)
+    return path
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known of the switch that uses a run directory."""
+
+    mark: str  # value of MARK in the environment of its processes
+    pid: int  # of the supervisor
+    born: int  # start time of that process in clock ticks since boot: with the pid, an identity
+    temp: str  # temporary directory of its Ray
+    started: float  # unix time
+    ready: bool = False
+    listeners: tuple[str, ...] = ()
+
+    def save(self, where: Path) -> None:
+        """Replace the record in one step."""
+        fresh = where / f"{RECORD}.new"
+        fresh.write_text(json.dumps(asdict(self)))
+        fresh.replace(where / RECORD)
+
+    @classmethod
+    def load(cls, where: Path) -> "Record | None":
+        """The record there, if there is one that can be read."""
+        try:
+            values = json.loads((where / RECORD).read_text())
+            return cls(**values | {"listeners": tuple(values["listeners"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None

@@ -1,0 +1,94 @@
+"""`rayswitch up` and `rayswitch down`: a switch begins and ends here.
+
+Exit codes: 0 ended as asked; 1 it could not be started, or has broken; 2 the configuration cannot work on this machine
+(a busy port, a data directory in use, …): one line says what, and nothing is left running.
+
+A supervisor that was killed leaves its switch behind. Its record in the run directory and the lock on the data
+directory tell: `down`, or the next `up`, ends what carries that record's mark before anything else.
+"""
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+from actors import census
+from actors.cli import first_start
+from actors.logs import write_log
+from actors.preflight import Refused, check_listeners, check_media, lock_data
+from actors.rundir import Record, run_dir
+from actors.supervisor import StartFailed, Supervisor, become_subreaper, progress, sweep
+from rayswitch.config import Config
+from rayswitch.store import Store, StoreError
+
+__all__ = ["down", "up"]
+
+DOWN_SECONDS = 15.0
+
+
+def up(config: Config, file: Path | None = None) -> int:
+    """Start the switch and stay until it is told to stop; returns the exit code."""
+    try:
+        lock = lock_data(config)
+    except Refused as refused:
+        return _complain(str(refused), 2)
+    with lock:
+        _sweep_leftovers(config)
+        try:
+            _check(config)
+            return _run(config)
+        except Refused as refused:
+            return _complain(str(refused), 2)
+        except (StartFailed, OSError) as error:
+            return _complain(str(error), 1)
+
+
+def down(config: Config) -> int:
+    """Stop the switch with this data directory and wait until nothing of it is left; returns the exit code."""
+    record = Record.load(run_dir(config))
+    if record is None:
+        return _complain(f"no switch is running with data folder {config.data}", 1)
+    if census.signal_process(record.pid, record.born, signal.SIGTERM):
+        end = time.monotonic() + DOWN_SECONDS
+        while census.born(record.pid) == record.born and time.monotonic() < end:
+            time.sleep(0.02)
+    if Record.load(run_dir(config)) != record:  # the supervisor has tidied up
+        return 0
+    left = sweep(run_dir(config), record)
+    return _complain(f"processes that could not be ended: {left}", 1) if left else 0
+
+
+def _sweep_leftovers(config: Config) -> None:
+    """We hold the lock, so whoever wrote a record is dead."""
+    record = Record.load(run_dir(config))
+    if record is not None:
+        progress("ending what an earlier switch with this data folder has left behind")
+        sweep(run_dir(config), record)
+
+
+def _check(config: Config) -> None:
+    check_listeners(config)
+    check_media(config)
+    try:
+        Store.open(config.store).close()
+        made = first_start.announcement(config, first_start.create(config))
+    except StoreError as error:
+        raise Refused(f"store: {error}") from error
+    if made:
+        print(made, flush=True)
+
+
+def _run(config: Config) -> int:
+    write_log(config, "supervisor")
+    become_subreaper()
+    return asyncio.run(_supervise(config))
+
+
+async def _supervise(config: Config) -> int:
+    return await Supervisor(config).run()
+
+
+def _complain(text: str, code: int) -> int:
+    print(text, file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,153 @@
+"""A Ray of our own: its ports, its environment, how it is started.
+
+Each switch has one, with a temporary directory and a block of ports of its own, so that switches do not meet. The block
+keeps clear of the media ports, the SIP listeners and the kernel's ephemeral ports. A random token keeps others
+out of it.
+
+Trimmed to what is needed (217 MB instead of 732 MB): no dashboard, no log monitor, no autoscaler monitor, no metrics.
+The API server always starts; the supervisor ends it when the actors run, for nothing here asks it anything.
+"""
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from actors.census import MARK
+from actors.placement import hosts_of
+from rayswitch.config import Config
+
+__all__ = ["ADDRESS", "API_SERVER", "Ports", "environment", "free_ports", "start_command"]
+
+ADDRESS = "127.0.0.2"  # the loopback network; Ray would replace 127.0.0.1 by an address of the network card
+API_SERVER = "dashboard/dashboard.py"
+OBJECT_STORE = 80_000_000  # bytes; Ray's floor is about 75 MB, and it is never touched
+FIRST, LAST = 10_000, 65_000
+EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
+SERVICES = (
+    "port",
+    "node-manager-port",
+    "object-manager-port",
+    "dashboard-port",
+    "dashboard-agent-listen-port",
+    "dashboard-agent-grpc-port",
+    "runtime-env-agent-port",
+    "metrics-export-port",
+)
+FAST = {
+    "health_check_initial_delay_ms": "1000",
+    "health_check_period_ms": "500",
+    "health_check_timeout_ms": "500",
+    "health_check_failure_threshold": "6",
+    "gcs_create_actor_retry_interval_ms": "50",
+    "gcs_lease_worker_retry_interval_ms": "50",
+}
+TRIMMED = {
+    "worker_niceness": "0",  # Ray's default is 15
+    "memory_monitor_refresh_ms": "0",
+    "task_events_report_interval_ms": "0",
+    "enable_metrics_collection": "false",
+    "event_stats": "false",
+    "worker_maximum_startup_concurrency": "4",
+    "kill_child_processes_on_worker_exit": "true",
+}
+
+
+class Ports:
+    """A block of ports: one for each service of Ray, the rest for workers."""
+
+    def __init__(self, first: int, size: int) -> None:
+        self.services = {name: first + offset for offset, name in enumerate(SERVICES)}
+        self.workers = (first + len(SERVICES), first + size - 1)
+
+    @property
+    def gcs(self) -> int:
+        return self.services["port"]
+
+
+def free_ports(config: Config, seed: int) -> Ports:
+    """The first block that nobody uses, looking from a place that `seed` chooses. Raises OSError: none."""
+    size = 40 + 8 * len(hosts_of(config))
+    taken = [(config.media.ports.first, config.media.ports.last), _ephemeral()]
+    taken += [(listener.port, listener.port) for listener in config.sip.listen]
+    blocks = [at for at in range(FIRST, LAST - size, size) if not _overlaps(at, at + size - 1, taken)]
+    for block in blocks[seed % len(blocks) :] + blocks[: seed % len(blocks)] if blocks else ():
+        ports = Ports(block, size)
+        if all(_free(port) for port in _probed(ports)):
+            return ports
+    raise OSError("media.ports: no free ports are left beside them for Ray")
+
+
+def _ephemeral() -> tuple[int, int]:
+    try:
+        low, high = Path(EPHEMERAL).read_text().split()
+    except (OSError, ValueError):
+        return 32768, 60999
+    return int(low), int(high)
+
+
+def _overlaps(first: int, last: int, ranges: list[tuple[int, int]]) -> bool:
+    return any(first <= high and low <= last for low, high in ranges)
+
+
+def _probed(ports: Ports) -> Iterator[int]:
+    yield from ports.services.values()
+    yield from range(*ports.workers)
+
+
+def _free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+    return True
+
+
+def environment(mark: str, temp: Path) -> dict[str, str]:
+    """The environment of every process of a switch. Writes the token of its Ray into `temp`."""
+    token = temp / "token"
+    if not token.exists():
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    flags = {f"RAY_{name}": value for name, value in (TRIMMED | FAST).items()}
+    return (
+        inherited
+        | flags
+        | {
+            MARK: mark,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token),
+            "PYTHONPATH": _search_path(),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
+
+
+def _search_path() -> str:
+    """Workers import the very packages that this process does, installed or from a checkout."""
+    ours = str(Path(__file__).resolve().parent.parent)
+    inherited = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    return os.pathsep.join([ours, *(part for part in inherited if part != ours)])
+
+
+def start_command(ports: Ports, temp: Path) -> list[str]:
+    """The command that starts GCS, raylet and agents, and returns when they run."""
+    low, high = ports.workers
+    return [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--num-cpus=0"),
+        *("--include-dashboard=false", "--include-log-monitor=false", "--no-monitor"),
+        *("--disable-usage-stats", "--log-style=record", "--log-color=false"),
+        f"--temp-dir={temp}",
+        f"--object-store-memory={OBJECT_STORE}",
+        f"--node-ip-address={ADDRESS}",
+        *(f"--{name}={port}" for name, port in ports.services.items()),
+        f"--min-worker-port={low}",
+        f"--max-worker-port={high}",
+    ]

@@ -1,0 +1,248 @@
+"""The Switchboard: who is a member, which version of the extensions is current, and the operator's questions.
+
+Nothing on the path of a call asks it. When it dies, Ray starts it again; its members greet it over their links, and
+what it needs to know is back. It pushes version numbers, not extensions: a gateway reads what changed from the
+store itself.
+
+Questions come on topic "control" as ``[command, arguments]`` from the command line, which is a mere client of our link
+socket; answers are plain data. Live SIP messages flow from the gateways (topic "trace", switched on and off by the same
+topic) to the clients that follow them.
+"""
+
+import asyncio
+import logging
+import os
+import platform
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from actors import census
+from actors.link import LinkError, Links
+from actors.placement import SWITCHBOARD, hosts_of
+from actors.rundir import Record, run_dir
+from rayswitch.config import Config
+from rayswitch.store import Extensions, Store, StoreError
+
+__all__ = ["Switchboard"]
+
+ASK_SECONDS = 2.0
+POLL_SECONDS = 10.0
+ROLES = {"s": "sip gateway", "m": "media gateway", "c": "call pool", "r": "registration pool"}
+
+REGISTRATION = ("aor", "uri", "expires", "transport", "remote", "natted")
+CALL = ("id", "caller", "dialled", "state", "start", "answer", "media")
+ENTITY = ("kind", "key", "host", "age", "messages")
+
+Row = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+class Switchboard:
+    """What lives in the Switchboard's process; it has the shape of a `Process`."""
+
+    def __init__(self, config: Config, links: Links) -> None:
+        self.config = config
+        self.links = links
+        self.listeners: list[str] = []
+        self.members: dict[str, Row] = {}
+        self.restarts: dict[str, int] = {}
+        self.version = -1
+        self._tracing: set[str] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        links.on("member", self._joined)
+        links.on("control", self._control)
+        links.on("trace", self._traced)
+        links.on_down(self._left)
+        self._spawn(self._poll())
+
+    # Members.
+
+    def _joined(self, peer: str, about: Row) -> None:
+        known = self.members.get(peer)
+        if known is not None and known["epoch"] != about["epoch"]:
+            self.restarts[peer] = self.restarts.get(peer, 0) + 1
+            log.warning("%s is back as process %d", peer, about["pid"])
+        self.members[peer] = about
+        if peer[0] == "s":
+            self.links.tell(peer, "config", max(self.version, 0))
+            if self._tracing:
+                self.links.tell(peer, "trace", True)
+
+    def _left(self, peer: str) -> None:
+        if peer in self._tracing:
+            self._tracing.discard(peer)
+            if not self._tracing:
+                self._gateways("trace", False)
+        elif peer in self.members:
+            log.warning("%s is down", peer)
+
+    def _up(self) -> list[str]:
+        return [host for host in hosts_of(self.config) if host in self.members and self.links.alive(host)]
+
+    def _gateways(self, topic: str, payload: Any) -> None:
+        for host in self._up():
+            if host[0] == "s":
+                self.links.tell(host, topic, payload)
+
+    # Versions of the extensions.
+
+    async def _poll(self) -> None:
+        """Now, and in case that nobody told us of a change (we may have been away)."""
+        while True:
+            await self._publish()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _publish(self) -> int:
+        """Push the version when it is new; returns it once every gateway that is up has it."""
+        try:
+            current = await asyncio.to_thread(self._current)
+        except StoreError as error:
+            log.warning("the version of the extensions is not known: %s", error)
+            return self.version
+        if current != self.version:
+            self.version = current
+            await self._ask([host for host in self._up() if host[0] == "s"], "config", current)
+        return current
+
+    def _current(self) -> int:
+        with Store.open(self.config.store) as store:
+            return Extensions(store, self.config.domain).version()
+
+    # The operator.
+
+    async def _control(self, peer: str, payload: list[Any]) -> Any:
+        command, arguments = payload
+        answer = COMMANDS.get(command)
+        if answer is None:
+            raise LinkError(f"there is no command {command}")
+        return await answer(self, peer, arguments)
+
+    async def _ask(self, hosts: list[str], topic: str, payload: Any) -> dict[str, Any]:
+        """Answers by host; those that do not answer are left out."""
+        asks = [self.links.ask(host, topic, payload, ASK_SECONDS) for host in hosts]
+        answers = await asyncio.gather(*asks, return_exceptions=True)
+        for host, answer in zip(hosts, answers, strict=True):
+            if isinstance(answer, BaseException):
+                log.warning("%s does not answer %s: %s", host, topic, answer)
+        found = zip(hosts, answers, strict=True)
+        return {host: answer for host, answer in found if not isinstance(answer, BaseException)}
+
+    async def _status(self, peer: str, arguments: Row) -> Row:
+        record = Record.load(run_dir(self.config))
+        figures = await self._ask(self._up(), "status", None)
+        processes = await asyncio.to_thread(self._processes, record)
+        hosts = hosts_of(self.config)
+        return {
+            "ready": bool(record and record.ready) and len(self._up()) == len(hosts),
+            "version": _installed("rayswitch"),
+            "ray": _installed("ray"),
+            "python": platform.python_version(),
+            "domain": self.config.domain,
+            "uptime": round(time.time() - record.started, 1) if record else 0.0,
+            "listeners": list(record.listeners) if record else [],
+            "extensions": self.version,
+            "registrations": sum(figure.get("registrations", 0) for figure in figures.values()),
+            "calls": sum(figure.get("calls", 0) for figure in figures.values()),
+            "down": [host for host in hosts if host not in self._up()],
+            "figures": figures,
+            "processes": processes,
+        }
+
+    def _processes(self, record: Record | None) -> list[census.Process]:
+        return census.inventory(record.mark, record.pid) if record else []
+
+    async def _registrations(self, peer: str, arguments: Row) -> list[Row]:
+        return [row | {"home": host} for host, row in await self._list("registrations", REGISTRATION)]
+
+    async def _calls(self, peer: str, arguments: Row) -> list[Row]:
+        now = time.time()
+        rows = await self._list("calls", CALL)
+        return [row | {"duration": now - row["answer"] if row["answer"] else None, "host": host} for host, row in rows]
+
+    async def _actors(self, peer: str, arguments: Row) -> list[Row]:
+        """The Ray actors; with ``{"entities": true}`` every entity that lives in them."""
+        if arguments.get("entities"):
+            return [row for _, row in await self._list("actors", ENTITY)]
+        record = Record.load(run_dir(self.config))
+        memory = {row["id"]: row["memory"] for row in await asyncio.to_thread(self._processes, record)}
+        figures = await self._ask(self._up(), "status", None)
+        us: Row = {"pid": os.getpid(), "epoch": self.links.epoch}
+        rows = [(SWITCHBOARD, "switchboard", us)]
+        rows += [(host, ROLES[host[0]], self.members[host]) for host in self._up()]
+        return [self._actor(*row, memory, figures.get(row[0], {})) for row in rows]
+
+    def _actor(self, host: str, role: str, about: Row, memory: dict[Any, Any], figures: Row) -> Row:
+        kinds = (("call", "calls"), ("registration", "registrations"), ("session", "sessions"))
+        return {
+            "id": host,
+            "role": role,
+            "pid": about["pid"],
+            "uptime": round(time.time() - about["epoch"] / 1e9, 1),
+            "memory": memory.get(about["pid"], 0),
+            "restarts": self.restarts.get(host, 0),
+            "entities": {kind: figures[name] for kind, name in kinds if name in figures},
+        }
+
+    async def _list(self, what: str, names: tuple[str, ...]) -> list[tuple[str, Row]]:
+        """Rows of all hosts that have entities, as (host, row by name)."""
+        hosts = [host for host in self._up() if host[0] != "m"]
+        answers = await self._ask(hosts, "list", what)
+        return [(host, dict(zip(names, row, strict=True))) for host, rows in answers.items() for row in rows]
+
+    async def _reload(self, peer: str, arguments: Row) -> Row:
+        return {"version": await self._publish()}
+
+    async def _trace(self, peer: str, arguments: Row) -> Row:
+        self._tracing.add(peer)
+        self._gateways("trace", True)
+        return {"gateways": [host for host in self._up() if host[0] == "s"]}
+
+    def _traced(self, peer: str, entry: Any) -> None:
+        for follower in self._tracing:
+            self.links.tell(follower, "trace", entry)
+
+    async def _stop(self, peer: str, arguments: Row) -> Row:
+        record = Record.load(run_dir(self.config))
+        stopped = record is not None and census.signal_process(record.pid, record.born, signal.SIGTERM)
+        return {"stopping": stopped}
+
+    # The shape of a Process.
+
+    def status(self) -> Row:
+        return {"members": len(self._up())}
+
+    async def drain(self) -> None:
+        """Nothing of a call is here."""
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+Command = Callable[[Switchboard, str, Row], Coroutine[Any, Any, Any]]
+
+COMMANDS: dict[str, Command] = {
+    "status": Switchboard._status,
+    "registrations": Switchboard._registrations,
+    "calls": Switchboard._calls,
+    "actors": Switchboard._actors,
+    "reload": Switchboard._reload,
+    "trace": Switchboard._trace,
+    "stop": Switchboard._stop,
+}
