@@ -1,0 +1,1 @@
+"""The media gateway: ports, sockets, and the thread that relays."""
