@@ -80,9 +80,7 @@ def _default(value: Any) -> Any:
 
 
 def _packer() -> Any:
-    return msgpack.Packer(
-        default=_default, strict_types=True, unicode_errors="surrogateescape", buf_size=_BUFFER
-    )
+    return msgpack.Packer(default=_default, strict_types=True, unicode_errors="surrogateescape", buf_size=_BUFFER)
 
 
 # A packer is no use inside its own default(), so a nested value takes the next one. Kept, because a new one

@@ -119,8 +119,7 @@ def import_file(table: Path, file: Path | None, json: bool) -> None:
     """
     config = configuration(file)
     rows = [
-        extension(entry.number, config.domain, entry.name, entry.password)
-        for entry in _progress(read_table(table))
+        extension(entry.number, config.domain, entry.name, entry.password) for entry in _progress(read_table(table))
     ]
     with _extensions(config) as extensions:
         options = {row.number: row.options for row in extensions.all()}
@@ -159,8 +158,7 @@ def _show_password(row: Extension, password: str, made_up: bool, json: bool) -> 
     """A password that was given is known to whoever gave it, and is not repeated."""
     if json:
         show_json(
-            {"number": row.number, "name": row.name, "domain": row.domain}
-            | ({"password": password} if made_up else {})
+            {"number": row.number, "name": row.name, "domain": row.domain} | ({"password": password} if made_up else {})
         )
     elif made_up:
         say(f"extension {row.number}: password {password} (not shown again)")

@@ -27,8 +27,6 @@ def announcement(config: Config, made: list[tuple[str, str]]) -> str:
     """The text that shows the passwords to whoever started the switch; "" when nothing was made."""
     if not made:
         return ""
-    lines = [
-        f"first start: these extensions of {config.domain} were made; their passwords are not shown again"
-    ]
+    lines = [f"first start: these extensions of {config.domain} were made; their passwords are not shown again"]
     lines += [f"  {number}  password {password}" for number, password in made]
     return "\n".join([*lines, "a new password: rayswitch extension passwd NUMBER"])

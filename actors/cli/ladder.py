@@ -45,8 +45,7 @@ class Ladder:
         titles = [SWITCH, *self.lanes]
         return [
             "",
-            " " * TIME_WIDTH
-            + "".join(title[: LANE_WIDTH - 2].ljust(LANE_WIDTH) for title in titles).rstrip(),
+            " " * TIME_WIDTH + "".join(title[: LANE_WIDTH - 2].ljust(LANE_WIDTH) for title in titles).rstrip(),
         ]
 
     def _arrow(self, lane: int, text: str, inwards: bool) -> str:

@@ -15,25 +15,26 @@ __all__ = ["actors", "calls", "registrations", "status"]
 
 
 def _list(value: Any) -> str:
-    return (
-        ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
-    )
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
 
 
 def _pairs(value: Any) -> str:
     """``a 1, b 2`` for a dict."""
-    return (
-        ", ".join(f"{key} {inner}" for key, inner in value.items())
-        if isinstance(value, Mapping)
-        else _list(value)
-    )
+    if not isinstance(value, Mapping):
+        return _list(value)
+    return ", ".join(f"{key} {_pairs(inner)}" for key, inner in value.items())
+
+
+def _yes(value: Any) -> str:
+    return "yes" if value else "no"
 
 
 REGISTRATIONS = (
     Column("address of record", "aor"),
     Column("contact", "uri"),
     Column("transport", "transport"),
-    Column("from", "remote"),
+    Column("from", "remote", _list),
+    Column("behind NAT", "natted", _yes),
     Column("expires in", "expires", duration, figure=True),
     Column("home", "home"),
 )
@@ -44,6 +45,7 @@ CALLS = (
     Column("reached", "reached"),
     Column("state", "state"),
     Column("since", "start", moment),
+    Column("answered", "answer", moment),
     Column("talking", "duration", duration, figure=True),
     Column("codec", "codec"),
     Column("home", "host"),
@@ -58,6 +60,13 @@ ACTORS = (
     Column("restarts", "restarts", figure=True),
     Column("entities", "entities", _pairs),
 )
+ENTITIES = (
+    Column("kind", "kind"),
+    Column("key", "key"),
+    Column("actor", "host"),
+    Column("age", "age", duration, figure=True),
+    Column("messages", "messages", figure=True),
+)
 PROCESSES = (
     Column("pid", "id", figure=True),
     Column("role", "role"),
@@ -65,8 +74,15 @@ PROCESSES = (
 )
 
 
-def _rows(command: str, known: tuple[Column, ...], nothing: str, file: Path | None, json: bool) -> None:
-    rows = control.ask(configuration(file), command)
+def _rows(
+    command: str,
+    known: tuple[Column, ...],
+    nothing: str,
+    file: Path | None,
+    json: bool,
+    arguments: dict[str, Any] | None = None,
+) -> None:
+    rows = control.ask(configuration(file), command, arguments)
     if json:
         show_json(rows)
     else:
@@ -90,11 +106,13 @@ def calls(file: Path | None, json: bool) -> None:
 
 
 @click.command()
+@click.option("--entities", is_flag=True, help="Every call and registration actor that lives in them.")
 @config_option
 @json_option
-def actors(file: Path | None, json: bool) -> None:
-    """Show the actors of the switch: its processes and what lives in them."""
-    _rows("actors", ACTORS, "no actors", file, json)
+def actors(entities: bool, file: Path | None, json: bool) -> None:
+    """Show the actors of the switch: its processes, or what lives in them."""
+    known = ENTITIES if entities else ACTORS
+    _rows("actors", known, "no actors", file, json, {"entities": True} if entities else None)
 
 
 @click.command()
@@ -113,14 +131,16 @@ def status(file: Path | None, json: bool) -> None:
         show_json(answer)
         return
     processes = answer.pop("processes", [])
+    figures = answer.pop("figures", {})
     show_fields((name, _value(name, value)) for name, value in answer.items())
-    if processes:
-        total = sum(process.get("memory") or 0 for process in processes)
-        say(f"processes: {len(processes)}, memory {size(total)}")
-        show_table(columns_for(PROCESSES, processes), processes, "")
+    for actor, counted in figures.items():
+        show_fields([(actor, _pairs(counted))])
+    total = sum(process.get("memory") or 0 for process in processes)
+    say(f"processes: {len(processes)}, memory {size(total)}")
+    show_table(columns_for(PROCESSES, processes), processes, "")
 
 
 def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _yes(value)
     return duration(value) if name == "uptime" else _pairs(value)

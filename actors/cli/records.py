@@ -21,9 +21,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def _with_result(row: dict[str, Any]) -> dict[str, Any]:
     """The row, and how the call ended in a few words."""
-    return row | {
-        "result": f"{row['sip_status']} {row['cause']}".strip() if row["sip_status"] else row["cause"]
-    }
+    return row | {"result": f"{row['sip_status']} {row['cause']}".strip() if row["sip_status"] else row["cause"]}
 
 
 COLUMNS = (

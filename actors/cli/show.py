@@ -72,11 +72,7 @@ def _are_figures(rows: Sequence[Row], key: str) -> bool:
 
 def _clean(text: str) -> str:
     """What came from the network must not steer the terminal."""
-    return (
-        text
-        if text.isprintable()
-        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    )
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _write(columns: Sequence[Column], texts: list[list[str]]) -> None:

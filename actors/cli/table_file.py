@@ -68,6 +68,4 @@ def _entry(row: list[str], places: dict[str, int]) -> Entry:
     if len(row) != len(places):
         raise BadExtension(f"expected {len(places)} columns, got {len(row)}")
     name = row[places["name"]].strip() if "name" in places else ""
-    return Entry(
-        check_number(row[places["number"]].strip()), check_password(row[places["password"]]), check_name(name)
-    )
+    return Entry(check_number(row[places["number"]].strip()), check_password(row[places["password"]]), check_name(name))

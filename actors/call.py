@@ -1,0 +1,238 @@
+"""Calls as entity actors: `CallShell` does what the calls of this host want done, `CallDesk` opens and reaches calls.
+
+A call lives where its placement says: in the gateway where its INVITE landed, or in a host of the call pool.  Its id carries
+that host, so whoever has one of its tags can reach it without asking anybody.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from actors.host import Host, Kind
+from actors.journal import Journal
+from actors.link import Links
+from actors.media_desk import MediaDesk
+from actors.placement import Placement
+from actors.reference import Ref
+from actors.registration import Location
+from actors.sip_port import SipPort
+from gateways.wheel import Wheel
+from rayswitch.calls import effects as fx
+from rayswitch.calls.call import Call, Settings
+from rayswitch.calls.events import (
+    Invited,
+    Located,
+    MediaFigures,
+    MediaGatewayRestarted,
+    MediaRefused,
+    MediaReserved,
+    Release,
+    TimerFired,
+)
+from rayswitch.sip.events import RequestReceived
+from rayswitch.sip.identifiers import Identifiers
+from rayswitch.sip.message import respond
+from rayswitch.store import writes
+
+log = logging.getLogger(__name__)
+
+KIND = "call"
+
+
+class CallShell:
+    """Hosts the calls that live in this process."""
+
+    def __init__(
+        self,
+        me: str,
+        host: Host,
+        sip: SipPort,
+        media: MediaDesk,
+        location: Location,
+        journal: Journal,
+        wheel: Wheel,
+        settings: Settings,
+        ids: Identifiers,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self.me = me
+        self.host = host
+        self.sip = sip
+        self.media = media
+        self.location = location
+        self.journal = journal
+        self.wheel = wheel
+        self.settings = settings
+        self.ids = ids
+        self.clock = clock
+        self.wall = wall
+        self.answered = 0
+        self.ended_calls = 0
+        host.define(KIND, Kind(perform=self.perform, failed=self.failed, unknown=self.unknown))
+
+    def offset(self) -> float:
+        """Unix time minus our clock, in seconds."""
+        return self.wall() - self.clock()
+
+    def create(self, id: str) -> Ref:
+        """A new call, ready for its `Invited`."""
+        return self.host.adopt(KIND, id, Call(id, self.settings, self.ids, self.offset()))
+
+    def take_in(self, rows: Iterable[tuple[str, Any]]) -> int:
+        """The calls of this host's journal after a restart: go on, or finish the record."""
+        count = 0
+        for id, snapshot in rows:
+            call = Call.restore(id, snapshot, self.settings, self.ids, self.offset())
+            self.host.adopt(KIND, id, call)
+            for effect in call.resume(self.clock()):
+                self.perform(id, effect)
+            count += 1
+        return count
+
+    def restarted(self, gateway: str) -> None:
+        """A media gateway has lost its memory: every call it carries describes itself again."""
+        for id, call in list(self.host.entities(KIND)):
+            if call.media is not None and call.media.gateway == gateway:
+                self.host.tell(KIND, id, MediaGatewayRestarted())
+
+    def release_all(self, cause: str) -> None:
+        """BYE, CANCEL and CDR for everything that runs."""
+        for id, _ in list(self.host.entities(KIND)):
+            self.host.tell(KIND, id, Release(cause))
+
+    def open_calls(self) -> int:
+        """Calls whose CDR is not written yet."""
+        return sum(not call.recorded for _, call in self.host.entities(KIND))
+
+    # -- what a call wants ---------------------------------------------------------------------------------------------
+
+    def perform(self, id: str, effect: Any) -> None:
+        """SIP effects go to the gateway, the others are done here."""
+        action = PERFORM.get(type(effect))
+        if action is None:
+            self.sip.perform(id, effect)
+        else:
+            action(self, id, effect)
+
+    def timer(self, id: str, effect: fx.StartTimer) -> None:
+        self.wheel.start(effect.delay, self.host.tell, KIND, id, TimerFired(effect.name, effect.data))
+
+    def locate(self, id: str, effect: fx.Locate) -> None:
+        self.location.look_up(effect.aor, lambda contacts: self.host.tell(KIND, id, Located(contacts)))
+
+    def reserve(self, id: str, effect: fx.ReserveMedia) -> None:
+        def done(gateway: str, ports: list[Any] | None) -> None:
+            self.host.tell(KIND, id, MediaRefused() if ports is None else MediaReserved(gateway, ports))
+
+        self.media.reserve(effect.gateway, effect.families, done)
+
+    def connect(self, id: str, effect: fx.ConnectMedia) -> None:
+        self.media.connect(effect.gateway, id, effect.streams)
+
+    def release(self, id: str, effect: fx.ReleaseMedia) -> None:
+        if effect.connected:
+            self.media.release(
+                effect.gateway,
+                id,
+                effect.unused,
+                lambda streams: self.host.tell(KIND, id, MediaFigures(streams)),
+            )
+        else:
+            self.media.give_back(effect.gateway, effect.unused)
+
+    def save(self, id: str, effect: fx.SaveCall) -> None:
+        self.answered += effect.answered
+        self.journal.append(writes.put_call(id, self.me, effect.answered, effect.snapshot))
+
+    def record(self, id: str, effect: fx.Record) -> None:
+        self.ended_calls += 1
+        self.journal.append(*(writes.add_cdr(row) for row in effect.rows), writes.drop_call(id))
+
+    def ended(self, id: str, effect: fx.Ended) -> None:
+        self.host.retire(KIND, id)
+
+    # -- what goes wrong -----------------------------------------------------------------------------------------------
+
+    def failed(self, id: str, call: Call, error: BaseException) -> None:
+        """A call whose code raised is over; its ports and its record are still looked after."""
+        del error
+        call.phase = "answered" if call.b is not None else call.phase
+        try:
+            for effect in call.handle(Release("Internal error"), self.clock()):
+                self.perform(id, effect)
+            if not call.recorded and call.record is not None:
+                call.record.close(self.wall(), "", 500, "Internal error")
+                self.record(id, fx.Record(call.record.rows(id)))
+        except Exception:
+            log.exception("call %s could not be released after an error", id)
+
+    def unknown(self, id: str, message: Any) -> None:
+        """A message for a call that is over: 481 to a request (RFC 3261 §12.2.2), silence to the rest."""
+        if isinstance(message, RequestReceived):
+            self.sip.perform(id, fx.Respond(message.server, respond(message.request, 481)))
+
+    def rows(self) -> list[list[Any]]:
+        """[id, caller, dialled, phase, start, answer, media gateway] of every call."""
+        return [
+            [id, r.caller, r.dialled, call.phase, r.start, r.answer, call.media.gateway if call.media else ""]
+            for id, call in self.host.entities(KIND)
+            if (r := call.record) is not None
+        ]
+
+
+PERFORM: dict[type, Callable[[CallShell, str, Any], None]] = {
+    fx.StartTimer: CallShell.timer,
+    fx.Locate: CallShell.locate,
+    fx.ReserveMedia: CallShell.reserve,
+    fx.ConnectMedia: CallShell.connect,
+    fx.ReleaseMedia: CallShell.release,
+    fx.SaveCall: CallShell.save,
+    fx.Record: CallShell.record,
+    fx.Ended: CallShell.ended,
+}
+
+
+class CallDesk:
+    """Opens calls where the placement wants them, and refers to calls anywhere."""
+
+    def __init__(self, links: Links, placement: Placement, ids: Callable[[str], Identifiers]) -> None:
+        self.links = links
+        self.placement = placement
+        self.ids = ids
+        self.turn = itertools.count()
+        self.shell: CallShell | None = None
+        """Set when calls live in this very process."""
+
+    def open(self, invited: Invited) -> Ref | None:
+        """A new call; None when no process could take it."""
+        if self.shell is not None:
+            ref = self.shell.create(self.ids(self.shell.me).call())
+            ref.tell(invited)
+            return ref
+        hosts = [host for host in self.placement.hosts if self.links.alive(host)]
+        if not hosts:
+            return None
+        owner = hosts[next(self.turn) % len(hosts)]
+        id = self.ids(owner).call()
+        self.links.tell(owner, "call.open", [id, invited])
+        return self.ref(id, owner)
+
+    def serve(self, shell: CallShell) -> None:
+        """This process is of the call pool: take the calls that gateways open here."""
+        self.shell = shell
+        self.links.on("call.open", self.opened)
+
+    def opened(self, peer: str, payload: list[Any]) -> None:
+        """A gateway has opened a call here."""
+        del peer
+        id, invited = payload
+        assert self.shell is not None
+        self.shell.create(id).tell(invited)
+
+    def ref(self, id: str, owner: str) -> Ref:
+        """The call `id`, which lives on `owner`."""
+        return Ref(KIND, id, owner)

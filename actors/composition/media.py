@@ -1,0 +1,51 @@
+"""A media gateway process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from actors.composition.parts import Process
+from actors.link import Links
+from gateways.media.gateway import MediaGateway
+from rayswitch.config import Config
+
+
+async def media_process(me: str, config: Config, links: Links) -> Process:
+    """Everything of MediaGateway `me`; the port range is shared out evenly among the media gateways."""
+    gateway = MediaGateway(me, addresses(config), share(config, int(me[1:])), time.monotonic)
+    await gateway.start()
+    orders: dict[str, Callable[..., Any]] = {
+        "lease": lambda peer, count, family: gateway.lease(count, family, peer),
+        "give_back": lambda peer, ports: gateway.give_back(ports),
+        "connect": lambda peer, session, streams: gateway.connect(session, peer, streams),
+        "close": lambda peer, session: gateway.close_session(session),
+        "holding": lambda peer, sessions: gateway.holding(peer, sessions),
+    }
+    links.on("media", lambda peer, order: orders[order[0]](peer, *order[1:]))
+    links.on_up(lambda peer, epoch, new: gateway.released(peer) if new else None)
+    return Process(status=gateway.status, close=gateway.close)
+
+
+def share(config: Config, index: int) -> range:
+    """The ports of media gateway number `index`: an even start, an even number of ports."""
+    ports = config.media.ports
+    each = (ports.last - ports.first + 1) // config.media.gateways // 2 * 2
+    return range(ports.first + index * each, ports.first + (index + 1) * each)
+
+
+def addresses(config: Config) -> dict[int, str]:
+    """Address to give to phones, by family; `auto`: that of the SIP listener, on a wildcard that of the machine."""
+    from gateways.sip.sockets import WILDCARDS, family_of, routed
+
+    chosen = dict(config.media.addresses)
+    for listener in config.sip.listen if not chosen else ():
+        family = family_of(listener.host)
+        host = routed(FAR[family]) if listener.host in WILDCARDS else listener.host
+        chosen.setdefault(family, host)
+    return chosen
+
+
+FAR = {4: "192.0.2.1", 6: "2001:db8::1"}
+"""Documentation addresses (RFC 5737, 3849): a route look-up towards them gives the address of the default route."""

@@ -1,0 +1,143 @@
+"""The parts that several kinds of process have: clock, wheel, journal, entities, calls, registrations."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.call import CallDesk, CallShell
+from actors.host import Host
+from actors.journal import Journal
+from actors.link import Links
+from actors.media_desk import MediaDesk
+from actors.placement import Placement
+from actors.reference import attach
+from actors.registration import Location, RegistrationShell
+from actors.sip_port import SipPort
+from gateways.wheel import Wheel
+from rayswitch.calls.call import Settings
+from rayswitch.calls.registration import Rules
+from rayswitch.config import Config
+from rayswitch.sip.flow import Flow
+from rayswitch.sip.identifiers import Identifiers
+from rayswitch.store import Store
+
+DRAIN_SECONDS = 2.0
+
+
+async def nothing() -> None:
+    """For a process that has nothing to end."""
+
+
+@dataclass(slots=True)
+class Process:
+    """A running process as deployment sees it: `drain` ends its calls, `close` gives everything back."""
+
+    listeners: list[str] = field(default_factory=list)
+    status: Callable[[], dict[str, Any]] = dict
+    drain: Callable[[], Awaitable[None]] = nothing
+    close: Callable[[], Awaitable[None]] = nothing
+
+
+class Parts:
+    """What entities need, made once a process."""
+
+    def __init__(self, me: str, config: Config, links: Links) -> None:
+        loop = asyncio.get_running_loop()
+        self.me = me
+        self.config = config
+        self.links = links
+        self.clock = time.monotonic
+        self.wall = time.time
+        self.wheel = Wheel(loop)
+        self.journal = Journal(config.store)
+        self.host = Host(me, links, self.wheel, self.clock)
+        attach(self.host)
+        self.location = Location(me, links, Placement.of("registration", config), self.wall)
+        self.calls = CallDesk(links, Placement.of("call", config), self.identifiers)
+        self.media: MediaDesk | None = None
+
+    def identifiers(self, owner: str) -> Identifiers:
+        """Identifiers that carry `owner`."""
+        return Identifiers(owner, os.urandom)
+
+    def serve_registrations(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
+        """Make this process a home of registrations, and take in those of the store that live here."""
+        rules = self.config.registration
+        shell = RegistrationShell(
+            self.host,
+            self.journal,
+            self.wheel,
+            Rules(
+                rules.min_expires,
+                rules.default_expires,
+                rules.max_expires,
+                rules.max_contacts,
+                rules.when_full == "replace",
+            ),
+            self.wall,
+            ping,
+        )
+        self.location.serve(shell)
+        with Store.open(self.config.store) as store:
+            rows = [row for row in store.bindings(self.wall()) if self.location.placement.home(row[0]) == self.me]
+        shell.take_in(rows)
+        return shell
+
+    def serve_calls(self, sip: SipPort) -> CallShell:
+        """Let calls live in this process, and go on with those of its journal."""
+        media = self.media = MediaDesk(self.links, [f"m{n}" for n in range(self.config.media.gateways)])
+        shell = CallShell(
+            self.me,
+            self.host,
+            sip,
+            media,
+            self.location,
+            self.journal,
+            self.wheel,
+            Settings(self.config.domain, self.config.call.no_answer, self.config.sip.t1),
+            self.identifiers(self.me),
+            self.clock,
+            self.wall,
+        )
+        self.calls.serve(shell)
+        self.links.on_up(lambda peer, epoch, new: self.media_up(shell, peer) if peer[0] == "m" and new else None)
+        with Store.open(self.config.store) as store:
+            rows = [(id, snapshot) for id, _, _, snapshot in store.calls(self.me)]
+        shell.take_in(rows)
+        return shell
+
+    def media_up(self, shell: CallShell, gateway: str) -> None:
+        """A media gateway we have not met: what an earlier one of that name knew is gone."""
+        assert self.media is not None
+        self.media.forget(gateway)
+        shell.restarted(gateway)
+        self.links.tell(gateway, "media", ["holding", [id for id, _ in self.host.entities("call")]])
+
+    async def drain(self, shell: CallShell | None) -> None:
+        """BYE and CDR for every call, and wait until they are written."""
+        if shell is None:
+            return
+        shell.release_all("Switch is stopping")
+        end = self.clock() + DRAIN_SECONDS
+        while shell.open_calls() and self.clock() < end:
+            await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        """Give the leases back, write what is queued."""
+        if self.media is not None:
+            self.media.return_all()
+        await self.journal.close()
+
+    def lists(self, calls: CallShell | None, registrations: RegistrationShell | None) -> None:
+        """Answer the Switchboard's questions about what lives here."""
+        rows: dict[str, Callable[[], Any]] = {
+            "calls": calls.rows if calls else list,
+            "registrations": registrations.rows if registrations else list,
+            "actors": self.host.rows,
+        }
+        self.links.on("list", lambda peer, what: rows[what]())

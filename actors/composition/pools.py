@@ -1,0 +1,42 @@
+"""The processes of the pools: hosts of calls, and homes of registrations, that have no sockets of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.composition.parts import Parts, Process
+from actors.link import Links
+from actors.sip_port import RemoteSip
+from rayswitch.config import Config
+from rayswitch.sip.flow import Flow
+
+
+async def call_process(me: str, config: Config, links: Links) -> Process:
+    """A host of calls; their SIP goes through the gateways."""
+    parts = Parts(me, config, links)
+    calls = parts.serve_calls(RemoteSip(me, links))
+    parts.lists(calls, None)
+
+    async def drain() -> None:
+        await parts.drain(calls)
+
+    def status() -> dict[str, Any]:
+        return {"calls": calls.open_calls()}
+
+    return Process([], status, drain, parts.close)
+
+
+async def registration_process(me: str, config: Config, links: Links) -> Process:
+    """A home of registrations; keep-alives go out through the gateway that owns the flow."""
+    parts = Parts(me, config, links)
+
+    def ping(uri: str, flow: Flow) -> None:
+        links.tell(flow.gateway or "s0", "sip.keep-alive", [uri, flow])
+
+    registrations = parts.serve_registrations(ping)
+    parts.lists(None, registrations)
+
+    def status() -> dict[str, Any]:
+        return {"registrations": registrations.count()}
+
+    return Process([], status, close=parts.close)

@@ -1,0 +1,114 @@
+"""A SIP gateway process: sockets and transactions, the front, and the entities that are placed in gateways."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from actors.call import CallShell
+from actors.composition.parts import Parts, Process
+from actors.directory_feed import DirectoryFeed
+from actors.front import Front
+from actors.link import Links
+from actors.peers import LinkPeers
+from actors.registration import RegistrationShell
+from actors.sip_port import LocalSip, RemoteSip, carry_out
+from gateways.sip.gateway import SipGateway
+from gateways.sip.sockets import SipSockets
+from gateways.sip.tcp import TcpLimits
+from rayswitch.calls.authentication import Authenticator
+from rayswitch.calls.leg import hostport
+from rayswitch.config import Config
+from rayswitch.sip.digest import Nonces
+from rayswitch.sip.flow import Flow
+from rayswitch.sip.machine import Timers
+from rayswitch.sip.message import Request
+from rayswitch.sip.transactions import TransactionLayer
+from rayswitch.store import Store
+
+NONCE_LIFETIME = 300.0
+"""Seconds a phone may use one nonce before it is asked again, with stale=true."""
+
+
+async def sip_process(me: str, config: Config, links: Links) -> Process:
+    """Everything of SipGateway `me`."""
+    parts = Parts(me, config, links)
+    gateway = make_gateway(parts, LinkPeers(me, [f"s{n}" for n in range(config.sip.gateways)], links))
+    with Store.open(config.store) as store:
+        secret = store.secret("nonce")
+    directory = DirectoryFeed(config, links)
+    directory.load()
+    ids = parts.identifiers(me)
+    authenticator = Authenticator(config.domain, directory.directory, Nonces(secret, me, NONCE_LIFETIME), ids.tag(ids.call(), 0))
+    front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, parts.wall)
+    gateway.user = front.event
+    registrations: RegistrationShell | None = None
+    calls: CallShell | None = None
+    if config.actors.registration.placement == "gateway":
+        registrations = parts.serve_registrations(lambda uri, flow: keep_alive(gateway, uri, flow))
+    if config.actors.call.placement == "gateway":
+        calls = parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)))
+    serve_remote(gateway, links)
+    parts.lists(calls, registrations)
+    await gateway.start()
+
+    async def drain() -> None:
+        await parts.drain(calls)
+
+    async def close() -> None:
+        await gateway.close()
+        await parts.close()
+
+    def status() -> dict[str, Any]:
+        return gateway.counters() | {
+            "calls": calls.open_calls() if calls else 0,
+            "registrations": registrations.count() if registrations else 0,
+            "authentication_failures": authenticator.failures,
+            "failures": front.failures,
+        }
+
+    return Process(gateway.listeners(), status, drain, close)
+
+
+def make_gateway(parts: Parts, peers: LinkPeers) -> SipGateway:
+    """Sockets, transactions and their shell; numbers of transactions never repeat those of an earlier process."""
+    config, me = parts.config, parts.me
+    limits = config.limits
+    layer = TransactionLayer(parts.identifiers(me), Timers(t1=config.sip.t1), first=time.time_ns() >> 10)
+
+    def sockets(gateway: SipGateway) -> SipSockets:
+        return SipSockets(
+            me,
+            config.sip.listen,
+            gateway.arrived,
+            gateway.flow_failed,
+            parts.wheel,
+            TcpLimits(limits.tcp_connections, limits.tcp_idle, limits.tcp_half_open),
+        )
+
+    gateway = SipGateway(me, layer, parts.wheel, parts.clock, sockets, peers if peers.others else None)
+    peers.serve(gateway.forwarded, gateway.send, gateway.cancel_forwarded)
+    return gateway
+
+
+def serve_remote(gateway: SipGateway, links: Links) -> None:
+    """Perform the SIP effects of calls and the keep-alives of registrations that live elsewhere."""
+    links.on("sip", lambda peer, payload: carry_out(gateway, peer, *payload))
+    links.on("sip.keep-alive", lambda peer, payload: keep_alive(gateway, *payload))
+
+
+def keep_alive(gateway: SipGateway, uri: str, flow: Flow) -> None:
+    """An OPTIONS whose answer nobody waits for: all it has to do is to pass the NAT."""
+    ids = gateway.layer.ids
+    request = Request.new(
+        "OPTIONS",
+        uri,
+        [
+            ("max-forwards", "70"),
+            ("from", f"<sip:keep-alive@{hostport(flow.local)}>;tag={ids.token(4).hex()}"),
+            ("to", f"<{uri}>"),
+            ("call-id", ids.call_id()),
+            ("cseq", "1 OPTIONS"),
+        ],
+    )
+    gateway.send_stateless(request, flow)

@@ -1,0 +1,245 @@
+"""The user of a gateway's transaction layer: what is a new request about, and whose is it?
+
+New requests are screened and, for REGISTER and INVITE, authenticated here, against the gateway's own copy of the
+extensions.  Then a REGISTER goes to the home of its address-of-record, an INVITE becomes a call, and whatever belongs to a
+call goes to that call, wherever it lives: its tag says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from actors.call import CallDesk
+from actors.reference import Ref
+from actors.registration import Location
+from gateways.sip.gateway import SipGateway
+from rayswitch.calls import registrar
+from rayswitch.calls.authentication import Authenticator
+from rayswitch.calls.directory import Directory
+from rayswitch.calls.events import Invited
+from rayswitch.calls.screening import ALLOW, refusal, refusal_of_method
+from rayswitch.sip.events import (
+    AckReceived,
+    CancelReceived,
+    RequestReceived,
+    ResponseReceived,
+    TimedOut,
+    Unreachable,
+)
+from rayswitch.sip.flow import Flow
+from rayswitch.sip.identifiers import owner_of, tag_parts
+from rayswitch.sip.message import BadMessage, Request, Response, respond
+
+log = logging.getLogger(__name__)
+
+
+class Front:
+    """Turns events of `gateway` into messages to entities."""
+
+    def __init__(
+        self,
+        gateway: SipGateway,
+        owner: str,
+        authenticator: Authenticator,
+        directory: Directory,
+        location: Location,
+        calls: CallDesk,
+        wall: Callable[[], float],
+    ) -> None:
+        self.gateway = gateway
+        self.owner = owner
+        self.authenticator = authenticator
+        self.directory = directory
+        self.location = location
+        self.calls = calls
+        self.wall = wall
+        self.tag = authenticator.tag
+        self.invites: dict[int, Ref] = {}
+        """Server transaction of a ringing INVITE → its call, for the CANCEL."""
+        self.failures = 0
+
+    def event(self, event: Any, now: float) -> None:
+        """One event of the transaction layer; nothing that a message holds gets an exception out of here."""
+        try:
+            EVENTS[type(event)](self, event, now)
+        except BadMessage as error:
+            self.object(event, error.status, error.reason)
+        except Exception:
+            self.failures += 1
+            log.exception("an event of the SIP gateway failed")
+            self.object(event, 500, "Server Internal Error")
+
+    def object(self, event: Any, status: int, reason: str) -> None:
+        """Answer a request that could not be served."""
+        if isinstance(event, RequestReceived):
+            self.gateway.respond(event.server, respond(event.request, status, reason, to_tag=self.tag))
+
+    def answer(self, event: RequestReceived, response: Response) -> None:
+        """The answer that needs no entity."""
+        self.gateway.respond(event.server, response)
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def request(self, event: RequestReceived, now: float) -> None:
+        """Screen it, then by its place: inside a dialog, or new."""
+        request = event.request
+        refused = refusal(request)
+        if refused is not None:
+            self.answer(event, refused)
+        elif request.to.tag:
+            self.in_dialog(event)
+        else:
+            NEW.get(request.method, Front.unexpected)(self, event, now)
+
+    def in_dialog(self, event: RequestReceived) -> None:
+        """To the call that the tag names; 481 when it cannot be one of ours."""
+        ref = self.call_of(event.request)
+        if ref is None:
+            self.answer(event, respond(event.request, 481))
+            return
+        if event.request.method == "INVITE":
+            self.remember(event.server, ref)
+        ref.tell(RequestReceived((self.owner, event.server), event.request, event.flow))
+
+    def call_of(self, request: Request) -> Ref | None:
+        """The call that our tag in this request names."""
+        parts = tag_parts(request.to.tag or "")
+        return self.calls.ref(parts[0], owner_of(parts[0]) or "") if parts else None
+
+    def register(self, event: RequestReceived, now: float) -> None:
+        """Authenticate, check that he registers himself (§10.3 steps 3 to 5), then ask the registration."""
+        request = event.request
+        number = self.authenticator.check(request, now)
+        if isinstance(number, Response):
+            self.answer(event, number)
+        elif not self.ours(request.ruri.host, event.flow) or not self.ours(request.to.uri.host, event.flow):
+            self.answer(event, respond(request, 404, "Unknown domain"))
+        elif request.to.uri.user_decoded != number:
+            self.answer(event, respond(request, 403, "Not your number"))
+        else:
+            wall = self.wall()
+            order = registrar.read(request, event.flow, None, wall)
+            self.location.register(
+                self.directory.aor(number), order, lambda result: self.registered(event, result, wall)
+            )
+
+    def registered(self, event: RequestReceived, result: list[Any] | None, wall: float) -> None:
+        """The registration has answered (None: its home is away)."""
+        if result is None:
+            self.answer(event, respond(event.request, 503, to_tag=self.tag, headers=[("retry-after", "2")]))
+        else:
+            self.answer(event, registrar.answer(event.request, result, wall, self.tag))
+
+    def invite(self, event: RequestReceived, now: float) -> None:
+        """Authenticate; then it is a call, wherever calls live."""
+        request = event.request
+        number = self.authenticator.check(request, now)
+        if isinstance(number, Response):
+            self.answer(event, number)
+        elif request.from_.uri.user_decoded != number:
+            self.answer(event, respond(request, 403, "Not your number", to_tag=self.tag))
+        else:
+            self.new_call(event, number)
+
+    def new_call(self, event: RequestReceived, caller: str) -> None:
+        """Resolve the dialled number and hand the INVITE to a new call."""
+        request = event.request
+        target = dialled(request)
+        known = request.uri.lower().startswith("tel:") or self.ours(request.ruri.host, event.flow)
+        account = self.directory.get(caller)
+        name = request.from_.display or (account.name if account else "")
+        aor = self.directory.aor(target) if known else ""
+        invited = Invited((self.owner, event.server), request, event.flow, caller, name, target, aor)
+        ref = self.calls.open(invited)
+        if ref is None:
+            headers = [("retry-after", "2")]
+            self.answer(event, respond(request, 503, "No call process", to_tag=self.tag, headers=headers))
+        else:
+            self.remember(event.server, ref)
+
+    def remember(self, server: int, ref: Ref) -> None:
+        """For the CANCEL of this INVITE."""
+        self.invites[server] = ref
+        if len(self.invites) > MAX_INVITES:
+            del self.invites[next(iter(self.invites))]
+
+    def options(self, event: RequestReceived, now: float) -> None:
+        """§11.2: what this switch takes; also how phones and peers ask whether it lives."""
+        del now
+        headers = [("allow", ALLOW), ("accept", "application/sdp"), ("supported", "path, outbound")]
+        self.answer(event, respond(event.request, 200, to_tag=self.tag, headers=headers))
+
+    def unexpected(self, event: RequestReceived, now: float) -> None:
+        """A request that only makes sense in a dialog gets 481; a method that is not served here 405 or 501."""
+        del now
+        method = event.request.method
+        if method in ("BYE", "UPDATE", "INFO", "PRACK"):
+            self.answer(event, respond(event.request, 481, to_tag=self.tag))
+            return
+        status, headers = refusal_of_method(method)
+        self.answer(event, respond(event.request, status, to_tag=self.tag, headers=headers))
+
+    def ours(self, host: str, flow: Flow) -> bool:
+        """Is this host our domain or the address the message came to?"""
+        return host.lower() == self.directory.domain or host.strip("[]").lower() == flow.local[0].lower()
+
+    # -- what belongs to something that runs ---------------------------------------------------------------------------
+
+    def cancel(self, event: CancelReceived, now: float) -> None:
+        """To the call of the INVITE."""
+        del now
+        ref = self.invites.get(event.server)
+        if ref is not None:
+            ref.tell(CancelReceived((self.owner, event.server)))
+
+    def ack(self, event: AckReceived, now: float) -> None:
+        """The ACK of a 2xx: to its call; an ACK for nothing is dropped (§17.1.1.3)."""
+        del now
+        ref = self.call_of(event.request)
+        if ref is not None:
+            ref.tell(event)
+
+    def response(self, event: ResponseReceived, now: float) -> None:
+        """To the entity that sent the request; a stray one to the call whose tag it has in From."""
+        del now
+        if event.key is None:
+            parts = tag_parts(event.response.from_.tag or "")
+            if parts:
+                self.calls.ref(parts[0], owner_of(parts[0]) or "").tell(ResponseReceived(0, event.response, event.flow))
+            return
+        owner, entity, key = event.key
+        self.calls.ref(entity, owner).tell(ResponseReceived(key, event.response, event.flow))
+
+    def silence(self, event: TimedOut | Unreachable, now: float) -> None:
+        """A request of an entity that got no answer, or could not be sent."""
+        del now
+        owner, entity, key = event.key
+        self.calls.ref(entity, owner).tell(type(event)(key))
+
+
+MAX_INVITES = 20_000
+"""INVITEs whose CANCEL can still be told; an INVITE lives some seconds, so this is thousands of calls a second."""
+
+
+def dialled(request: Request) -> str:
+    """The dialled number: the user part of the Request-URI, or the number of a tel: URI without its dots and dashes."""
+    uri = request.ruri
+    return str(getattr(uri, "number", None) or getattr(uri, "user_decoded", "") or "")
+
+
+NEW: dict[str, Callable[[Front, RequestReceived, float], None]] = {
+    "REGISTER": Front.register,
+    "INVITE": Front.invite,
+    "OPTIONS": Front.options,
+}
+
+EVENTS: dict[type, Callable[[Front, Any, float], None]] = {
+    RequestReceived: Front.request,
+    CancelReceived: Front.cancel,
+    AckReceived: Front.ack,
+    ResponseReceived: Front.response,
+    TimedOut: Front.silence,
+    Unreachable: Front.silence,
+}

@@ -1,0 +1,204 @@
+"""Registrations as entity actors, and how anybody reaches them.
+
+`RegistrationShell` does what the registrations of this host want done: durable writes before answers, timers, keep-alives.
+`Location` is what the rest of the switch uses: it knows the home of every address-of-record (rendezvous hash over the
+hosts that the placement names) and asks there, in this process or over a link.
+
+After a restart the rows of the store are taken in as they are; a registration wakes when it is touched, and all of
+them one after the other in the background, so that a host with 100,000 of them serves its first request at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from actors.host import Host, Kind
+from actors.journal import Journal
+from actors.link import LinkError, Links
+from actors.placement import Placement
+from gateways.wheel import Wheel
+from rayswitch.calls import effects as fx
+from rayswitch.calls.events import LookedUp, RegisterReceived, TimerFired
+from rayswitch.calls.registration import Registration, Rules
+from rayswitch.store import writes
+
+log = logging.getLogger(__name__)
+
+KIND = "registration"
+Done = Callable[[Any], None]
+"""Takes the answer; None when the home is away."""
+
+
+class RegistrationShell:
+    """Hosts the registrations whose home is here."""
+
+    def __init__(
+        self,
+        host: Host,
+        journal: Journal,
+        wheel: Wheel,
+        rules: Rules,
+        wall: Callable[[], float],
+        ping: Callable[[str, Any], None],
+    ) -> None:
+        self.host = host
+        self.journal = journal
+        self.wheel = wheel
+        self.rules = rules
+        self.wall = wall
+        self.ping = ping
+        self.asleep: dict[str, list[Any]] = {}
+        self.waking: asyncio.Task[None] | None = None
+        host.define(KIND, Kind(perform=self.perform))
+
+    def tell(self, aor: str, event: Any) -> None:
+        """To the registration of `aor`; one that does not exist is created by REGISTER and empty for everybody else."""
+        if not self.host.has(KIND, aor) and not self.wake(aor):
+            if isinstance(event, LookedUp):
+                event.token([])
+                return
+            self.host.adopt(KIND, aor, Registration(self.rules))
+        self.host.tell(KIND, aor, event)
+
+    def take_in(self, rows: Iterable[tuple[str, Any, float]]) -> None:
+        """The rows of the store that live here, at the start."""
+        now = self.wall()
+        self.asleep = {aor: snapshot for aor, snapshot, expires in rows if expires > now}
+        self.waking = asyncio.get_running_loop().create_task(self.wake_all())
+
+    async def wake_all(self) -> None:
+        """Wake the sleepers in small groups, leaving the loop to the traffic in between."""
+        while self.asleep:
+            for aor in list(self.asleep)[:WAKE_GROUP]:
+                self.wake(aor)
+            await asyncio.sleep(0.005)
+
+    def wake(self, aor: str) -> bool:
+        """Restore one registration; False when there is none."""
+        snapshot = self.asleep.pop(aor, None)
+        if snapshot is None:
+            return False
+        registration = Registration.restore(snapshot, self.rules)
+        self.host.adopt(KIND, aor, registration)
+        for effect in registration.wake(self.wall()):
+            self.perform(aor, effect)
+        return self.host.has(KIND, aor)
+
+    def perform(self, aor: str, effect: Any) -> None:
+        """Do what a registration wants."""
+        PERFORM[type(effect)](self, aor, effect)
+
+    def save(self, aor: str, effect: fx.SaveBindings) -> None:
+        """Durable first, then the answer (DESIGN §5)."""
+        if effect.snapshot is None:
+            write = writes.drop_binding(aor)
+        else:
+            write = writes.put_binding(aor, effect.snapshot, effect.expires)
+        reply = effect.reply
+        if reply is None:
+            self.journal.append(write)
+        else:
+            self.journal.durable(write, lambda: reply.token(reply.value))
+
+    def reply(self, aor: str, effect: fx.Reply) -> None:
+        """An answer that changes nothing."""
+        effect.token(effect.value)
+
+    def timer(self, aor: str, effect: fx.StartTimer) -> None:
+        """On the wheel of this process."""
+        self.wheel.start(effect.delay, self.host.tell, KIND, aor, TimerFired(effect.name, effect.data))
+
+    def keep_alive(self, aor: str, effect: fx.KeepAlive) -> None:
+        """Through the gateway that owns the flow."""
+        self.ping(effect.uri, effect.flow)
+
+    def ended(self, aor: str, effect: fx.Ended) -> None:
+        """Nothing is registered any more."""
+        self.host.retire(KIND, aor)
+
+    def rows(self) -> list[list[Any]]:
+        """[aor, contact, seconds left, transport, source, natted] of every binding."""
+        for aor in list(self.asleep):
+            self.wake(aor)
+        now = self.wall()
+        return [
+            [aor, b.uri, round(b.expires - now), b.flow.transport, list(b.flow.remote), b.natted]
+            for aor, registration in self.host.entities(KIND)
+            for b in registration.bindings
+            if b.expires > now
+        ]
+
+    def count(self) -> int:
+        """Addresses-of-record with at least one binding."""
+        return self.host.count(KIND) + len(self.asleep)
+
+
+WAKE_GROUP = 50
+
+PERFORM: dict[type, Callable[[RegistrationShell, str, Any], None]] = {
+    fx.SaveBindings: RegistrationShell.save,
+    fx.Reply: RegistrationShell.reply,
+    fx.StartTimer: RegistrationShell.timer,
+    fx.KeepAlive: RegistrationShell.keep_alive,
+    fx.Ended: RegistrationShell.ended,
+}
+
+
+class Location:
+    """Registers and finds addresses-of-record, wherever their home is."""
+
+    def __init__(self, me: str, links: Links, placement: Placement, wall: Callable[[], float]) -> None:
+        self.me = me
+        self.links = links
+        self.placement = placement
+        self.wall = wall
+        self.shell: RegistrationShell | None = None
+        """Set when this host is a home itself."""
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def serve(self, shell: RegistrationShell) -> None:
+        """This host is a home: answer the others too."""
+        self.shell = shell
+        self.links.on("registration", self.asked)
+
+    def register(self, aor: str, order: RegisterReceived, done: Done) -> None:
+        """`done([status, reason, headers, contacts])` once it is durable."""
+        self.deliver(aor, order, done)
+
+    def look_up(self, aor: str, done: Done) -> None:
+        """`done([[uri, flow, path], …])`; empty when nobody is registered, or nobody knows in time."""
+        self.deliver(aor, LookedUp(None, self.wall()), lambda contacts: done(contacts or []))
+
+    def deliver(self, aor: str, event: Any, done: Done) -> None:
+        """Here or at the home."""
+        home = self.placement.home(aor)
+        if home == self.me and self.shell is not None:
+            event.token = done
+            self.shell.tell(aor, event)
+            return
+        task = asyncio.get_running_loop().create_task(self.ask(home, aor, event, done))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def ask(self, home: str, aor: str, event: Any, done: Done) -> None:
+        """Over the link; a home that restarts is asked once more."""
+        for attempt in (1, 2):
+            try:
+                done(await self.links.ask(home, "registration", [aor, event]))
+                return
+            except LinkError as error:
+                log.warning("registration %s at %s, attempt %d: %s", aor, home, attempt, error)
+        done(None)
+
+    def asked(self, peer: str, payload: list[Any]) -> asyncio.Future[Any]:
+        """Another host wants something of a registration that lives here."""
+        del peer
+        aor, event = payload
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        event.token = lambda value: None if future.done() else future.set_result(value)
+        assert self.shell is not None
+        self.shell.tell(aor, event)
+        return future

@@ -1,0 +1,69 @@
+"""Who sends this request? Digest authentication of REGISTER (401) and INVITE (407), RFC 3261 §22, 7616, 8760.
+
+MD5 and SHA-256 are offered together, the stronger one first.  A nonce proves itself (it is stamped and signed), carries
+the gateway that counts its uses, and a use that was counted before is a replay.  `stale=true` is said only to somebody
+who has just shown that he knows the password.  An unknown user and a wrong password are the same to the one who asks.
+"""
+
+from __future__ import annotations
+
+from rayswitch.calls.directory import NOBODY, Account, Directory
+from rayswitch.sip.digest import Credentials, Nonces, challenges, parse_credentials, verify
+from rayswitch.sip.message import Request, Response, respond
+
+QUESTION = {
+    True: (401, "authorization", "www-authenticate"),
+    False: (407, "proxy-authorization", "proxy-authenticate"),
+}
+"""By `method == "REGISTER"`: a registrar is asked for as a server, a call passes us as a proxy (§22.2, 22.3)."""
+
+
+class Authenticator:
+    """Checks requests against a directory; `realm` is the domain the HA1 were made for."""
+
+    __slots__ = ("directory", "failures", "nonces", "realm", "tag")
+
+    def __init__(self, realm: str, directory: Directory, nonces: Nonces, tag: str) -> None:
+        """`tag` is the To tag of its answers: stateless ones may have the same every time (RFC 3261 §8.2.7)."""
+        self.realm = realm
+        self.directory = directory
+        self.nonces = nonces
+        self.tag = tag
+        self.failures = 0
+        """Wrong passwords and unknown users so far."""
+
+    def check(self, request: Request, now: float) -> str | Response:
+        """The number that was proved, or the response that asks (again) or refuses."""
+        _, header, _ = QUESTION[request.method == "REGISTER"]
+        credentials = self.credentials(request, header)
+        if credentials is None:
+            return self.challenge(request, now, stale=False)
+        account = self.directory.get(credentials.username)
+        known = self.proves(request, credentials, account or NOBODY) and account is not None
+        state = self.nonces.check(credentials.nonce, credentials.nc, now) if known else "unknown"
+        if not known:
+            self.failures += 1
+        if state == "ok":
+            return credentials.username
+        return self.challenge(request, now, stale=state in ("stale", "replay", "foreign"))
+
+    def credentials(self, request: Request, header: str) -> Credentials | None:
+        """The credentials for our realm; other realms are other people's (§22.3). BadMessage when unreadable."""
+        for row in request.get_all(header):
+            credentials = parse_credentials(row)
+            if credentials is not None and credentials.realm == self.realm:
+                return credentials
+        return None
+
+    def proves(self, request: Request, credentials: Credentials, account: Account) -> bool:
+        """Does the response fit the password, this method and this Request-URI?"""
+        if credentials.uri != request.uri:
+            return False
+        return verify(credentials, account.ha1(credentials.algorithm), request.method)
+
+    def challenge(self, request: Request, now: float, stale: bool) -> Response:
+        """401 or 407 with one challenge for each algorithm, strongest first (RFC 8760 §2.4)."""
+        status, _, header = QUESTION[request.method == "REGISTER"]
+        rows = challenges(self.realm, self.nonces.issue(now), stale)
+        return respond(request, status, to_tag=self.tag, headers=[(header, row) for row in rows])
+

@@ -1,0 +1,291 @@
+"""A call: two half calls and what passes between them (a B2BUA, RFC 7092).
+
+`Call` owns the state and turns an event into effects; what it *does* is one file per behaviour under `features/`:
+
+    setup      the dialled number → devices, media ports → INVITE to every device
+    branches   forking: progress, the first 2xx wins, the best failure is passed on (RFC 3261 §16.7)
+    answer     the 2xx of one side becomes the 2xx of the other; ACKs; retransmission of our own 2xx
+    exchange   re-INVITE and UPDATE from either side, glare (RFC 3264, 3311)
+    relay      OPTIONS, INFO, MESSAGE inside the dialog
+    release    CANCEL, BYE, timers, figures, the CDR
+
+    phases:   setup → ringing → answered → ending
+                  └────────┴──────────────↗
+
+A feature is a function `(call, event)`; it appends to `call.out` through the few verbs of `Call`.  Everything that
+survives a process is in `snapshot()`: an answered call can be taken up by another process from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rayswitch.calls import effects as fx
+from rayswitch.calls.events import (
+    Invited,
+    Located,
+    MediaFigures,
+    MediaGatewayRestarted,
+    MediaRefused,
+    MediaReserved,
+    Release,
+    TimerFired,
+)
+from rayswitch.calls.features import answer, branches, exchange, relay, release, setup
+from rayswitch.calls.leg import Leg
+from rayswitch.calls.media_plan import MediaPlan
+from rayswitch.calls.record import CallRecord
+from rayswitch.calls.screening import ALLOW, refusal_of_method
+from rayswitch.sip.events import (
+    AckReceived,
+    CancelReceived,
+    RequestReceived,
+    ResponseReceived,
+    TimedOut,
+    Unreachable,
+)
+from rayswitch.sip.identifiers import Identifiers, tag_parts
+from rayswitch.sip.message import Request, Response, respond
+
+Then = Callable[["Call", Leg, Any, Response], None]
+"""What goes on when a response to one of our requests is there: (call, leg, data, response)."""
+
+
+@dataclass(slots=True)
+class Settings:
+    """What a call takes from the configuration; times in seconds."""
+
+    domain: str
+    no_answer: float = 60.0
+    t1: float = 0.5
+
+
+class Call:
+    """One call; `id` names its entity and, through the tags, every message of its dialogs."""
+
+    __slots__ = (
+        "a", "b", "branches", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset", "out", "pending",
+        "phase", "record", "recorded", "serial", "settings", "then", "to_ring",
+    )  # fmt: skip
+
+    def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
+        """`offset` is unix time minus the monotonic `now` that `handle` is given, in seconds."""
+        self.id = id
+        self.settings = settings
+        self.ids = ids
+        self.offset = offset
+        self.now = 0.0
+        self.out: list[Any] = []
+        self.phase = "setup"
+        self.gateway = ""
+        self.a: Leg | None = None
+        self.b: Leg | None = None
+        self.branches: dict[int, branches.Branch] = {}
+        self.failures: list[Response] = []
+        self.exchange: exchange.Exchange | None = None
+        self.media: MediaPlan | None = None
+        self.then: Callable[[], None] | None = None
+        self.to_ring: list[list[Any]] = []
+        self.pending: dict[int, tuple[Then, Leg, Any]] = {}
+        self.serial = 0
+        self.record: CallRecord | None = None
+        self.recorded = False
+
+    def handle(self, event: Any, now: float) -> list[Any]:
+        """Effects of one event; `now` in monotonic seconds."""
+        self.now = now
+        self.out = out = []
+        HANDLERS[type(event)](self, event)
+        if self.recorded and not self.pending:
+            out.append(fx.Ended())
+        return out
+
+    @property
+    def wall(self) -> float:
+        """Unix time of the event being handled."""
+        return self.offset + self.now
+
+    # -- verbs of the features ---------------------------------------------------------------------------------------
+
+    def send(self, leg: Leg, request: Request, then: Then, data: Any = None) -> int:
+        """A request to `leg`; each response (408 and 503 of our own included) goes to `then`."""
+        self.serial += 1
+        self.pending[self.serial] = (then, leg, data)
+        self.out.append(fx.SendRequest(self.gateway, self.serial, request, leg.flow))
+        return self.serial
+
+    def answer(self, event: RequestReceived, status: int, **parts: Any) -> Response:
+        """The final answer to a request inside a dialog."""
+        response = respond(event.request, status, **parts)
+        self.out.append(fx.Respond(event.server, response))
+        return response
+
+    def ack(self, leg: Leg, cseq: int, body: bytes = b"") -> None:
+        """ACK the 2xx that `leg` gave to our INVITE number `cseq`, and keep it for a repeated 2xx."""
+        assert leg.dialog is not None
+        leg.ack = leg.dialog.ack(cseq, SDP_HEADERS if body else (), body)
+        self.out.append(fx.SendAck(self.gateway, leg.ack, leg.flow))
+
+    def start(self, delay: float, name: str, data: Any = None) -> None:
+        """A timer; it cannot be stopped, only ignored."""
+        self.out.append(fx.StartTimer(delay, name, data))
+
+    def reserve(self, count: int, families: set[int], then: Callable[[], None]) -> None:
+        """Go on with `then` once `count` streams have their ports."""
+        assert self.media is not None
+        effect = self.media.reserve(count, families)
+        if effect is None:
+            then()
+            return
+        self.then = then
+        self.out.append(effect)
+
+    def peer_of(self, leg: Leg) -> Leg | None:
+        """The other half of an answered call."""
+        return self.b if leg is self.a else self.a
+
+    def save(self) -> None:
+        """Journal the call as it stands."""
+        self.out.append(fx.SaveCall(self.phase == "answered", self.snapshot()))
+
+    # -- dispatch ----------------------------------------------------------------------------------------------------
+
+    def leg_of(self, request: Request) -> Leg | None:
+        """The half call whose dialog this request is in: all three of Call-ID and tags must fit (§12.2.2)."""
+        parts = tag_parts(request.to.tag or "")
+        leg = self.leg(parts[1]) if parts else None
+        if leg is None or leg.dialog is None or not leg.dialog.matches(request):
+            return None
+        return leg
+
+    def leg(self, index: int) -> Leg | None:
+        """Leg 0 is the caller; others are devices of the called one."""
+        if index == 0:
+            return self.a
+        if self.b is not None and self.b.index == index:
+            return self.b
+        return self.branches[index].leg if index in self.branches else None
+
+    def request(self, event: RequestReceived) -> None:
+        """A request inside one of our dialogs (§12.2.2): CSeq in order, target refreshed, then its feature."""
+        request, leg = event.request, self.leg_of(event.request)
+        if leg is None or leg.dialog is None:
+            self.answer(event, 481)
+            return
+        verdict = leg.dialog.accept(request)
+        if verdict is not True:
+            self.answer(event, verdict)
+            return
+        self.gateway, leg.flow = event.server[0], event.flow
+        leg.hear(request)
+        method = METHODS.get(request.method)
+        if method is None:
+            status, headers = refusal_of_method(request.method)
+            self.answer(event, status, headers=headers)
+            return
+        method(self, leg, event)
+
+    def response(self, event: ResponseReceived) -> None:
+        """A response to one of our requests; 2xx that nobody waits for are repetitions."""
+        waiting = self.pending.get(event.key)
+        if waiting is None:
+            answer.repeated(self, event.response)
+            return
+        if event.response.status >= 200:
+            del self.pending[event.key]
+        then, leg, data = waiting
+        then(self, leg, data, event.response)
+
+    def timed_out(self, event: TimedOut) -> None:
+        """No final response: as if 408 had come (§8.1.3.1)."""
+        self.response(ResponseReceived(event.key, Response.new(408, "Request Timeout", ()), None))
+
+    def unreachable(self, event: Unreachable) -> None:
+        """It could not be sent: as if 503 had come (§8.1.3.1)."""
+        self.response(ResponseReceived(event.key, Response.new(503, "Service Unavailable", ()), None))
+
+    def timer(self, event: TimerFired) -> None:
+        """A timer of one of the features."""
+        TIMERS[event.name](self, event.data)
+
+    def media_reserved(self, event: MediaReserved) -> None:
+        """The ports are there: go on where `reserve` was called, unless the call has ended meanwhile."""
+        assert self.media is not None
+        self.media.fill(event.gateway, event.ports)
+        then, self.then = self.then, None
+        if then is not None and self.phase != "ending":
+            then()
+        elif self.recorded or self.phase == "ending":
+            self.out.append(self.media.release())
+
+    def media_restarted(self, event: MediaGatewayRestarted) -> None:
+        """Our media gateway forgot us: tell it again (its ports are the same)."""
+        if self.media is not None and self.media.connected and self.phase != "ending":
+            self.out.append(self.media.connect())
+
+    # -- survival ----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> list[Any]:
+        """Plain values, msgpack-able: enough to go on with an answered call, or to write the CDR of another."""
+        answered = self.phase == "answered"
+        legs = [leg.snapshot() if leg and answered else None for leg in (self.a, self.b)]
+        record = self.record.snapshot() if self.record else None
+        return [self.phase, self.gateway, *legs, self.media.snapshot() if self.media else None, record, self.serial]
+
+    @classmethod
+    def restore(cls, id: str, plain: list[Any], settings: Settings, ids: Identifiers, offset: float) -> Call:
+        """The inverse of `snapshot`."""
+        call = cls(id, settings, ids, offset)
+        call.phase, call.gateway, a, b, media, record, call.serial = plain
+        call.a, call.b = (Leg.restore(leg) if leg else None for leg in (a, b))
+        call.media = MediaPlan.restore(media) if media else None
+        call.record = CallRecord.restore(record) if record else None
+        return call
+
+    def resume(self, now: float) -> list[Any]:
+        """First effects after `restore`: media again; a call that was never answered can only be recorded."""
+        self.now, self.out = now, []
+        if self.phase == "answered":
+            self.media_restarted(MediaGatewayRestarted())
+        else:
+            release.lost(self)
+        return self.out
+
+
+SDP_HEADERS = (("content-type", "application/sdp"),)
+
+METHODS: dict[str, Callable[[Call, Leg, RequestReceived], None]] = {
+    "BYE": release.bye,
+    "INVITE": exchange.offered,
+    "UPDATE": exchange.offered,
+    "OPTIONS": relay.options,
+    "INFO": relay.forward,
+    "MESSAGE": relay.forward,
+}
+
+TIMERS: dict[str, Callable[[Call, Any], None]] = {
+    "no-answer": branches.no_answer,
+    "2xx": answer.again,
+    "figures": release.without_figures,
+}
+
+HANDLERS: dict[type, Callable[[Call, Any], None]] = {
+    Invited: setup.invited,
+    Located: setup.located,
+    MediaReserved: Call.media_reserved,
+    MediaRefused: setup.no_media,
+    MediaFigures: release.figures,
+    MediaGatewayRestarted: Call.media_restarted,
+    RequestReceived: Call.request,
+    CancelReceived: release.cancelled,
+    AckReceived: answer.acknowledged,
+    ResponseReceived: Call.response,
+    TimedOut: Call.timed_out,
+    Unreachable: Call.unreachable,
+    TimerFired: Call.timer,
+    Release: release.ordered,
+}
+
+__all__ = ["ALLOW", "Call", "Settings"]

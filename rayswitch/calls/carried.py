@@ -1,0 +1,36 @@
+"""What of one side's message means the same on the other side, and shows nothing of the sender's network."""
+
+from __future__ import annotations
+
+from rayswitch.sdp.session import BadSession, Session, parse
+
+from rayswitch.sip.message import Message
+
+PASSED = ("subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason")
+SDP_CONTENT = (("content-type", "application/sdp"),)
+ALLOWED_IN_DIALOG = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE"
+
+
+def session_of(message: Message) -> Session | None:
+    """The SDP in a message, None without one; raises BadSession."""
+    if not message.body or message.content_type != "application/sdp":
+        return None
+    return parse(message.body)
+
+
+def readable_session(message: Message) -> Session | None:
+    """The SDP in a response; a broken one counts as none, there is nobody to complain to."""
+    try:
+        return session_of(message)
+    except BadSession:
+        return None
+
+
+def passed_on(message: Message) -> list[tuple[str, str]]:
+    """The headers of the table `PASSED` that a message has."""
+    return [(name, value) for name in PASSED for value in message.get_all(name)]
+
+
+def quoted(display: str) -> str:
+    """A display name inside quotes (RFC 3261 §25.1 quoted-string)."""
+    return display.replace("\\", "\\\\").replace('"', '\\"')

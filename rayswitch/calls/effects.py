@@ -1,0 +1,141 @@
+"""What calls and registrations want done; the shell that hosts them does it, and answers with an event.
+
+| effect | done by | answered with |
+|---|---|---|
+| `Respond`, `SendRequest`, `CancelRequest`, `SendAck` | the SIP gateway that owns the flow | SIP events |
+| `Locate` | the home of the registration | `Located` |
+| `ReserveMedia`, `ConnectMedia`, `ReleaseMedia` | a media gateway | `MediaReserved`, `MediaRefused`, `MediaFigures` |
+| `StartTimer` | the wheel of the hosting process | `TimerFired` |
+| `SaveCall`, `Record`, `SaveBindings` | the journal | – (`Reply` of a saved binding waits for the disk) |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rayswitch.sip.flow import Flow
+from rayswitch.sip.message import Request, Response
+
+
+@dataclass(slots=True)
+class Respond:
+    """Answer a server transaction; `server` is (gateway, number) as the event had it."""
+
+    server: Any
+    response: Response
+
+
+@dataclass(slots=True)
+class SendRequest:
+    """A request in a client transaction of `gateway`; its events carry `key`.  `flow` says where to (see `next_hop`)."""
+
+    gateway: str
+    key: int
+    request: Request
+    flow: Flow
+
+
+@dataclass(slots=True)
+class CancelRequest:
+    """CANCEL the INVITE that was sent under `key` (RFC 3261 §9.1); `reason` is a Reason header value or None."""
+
+    gateway: str
+    key: int
+    flow: Flow
+    reason: str | None
+
+
+@dataclass(slots=True)
+class SendAck:
+    """An ACK of a 2xx: outside of any transaction (RFC 3261 §13.2.2.4)."""
+
+    gateway: str
+    request: Request
+    flow: Flow
+
+
+@dataclass(slots=True)
+class StartTimer:
+    """Call back with `TimerFired(name, data)` after `delay` seconds."""
+
+    delay: float
+    name: str
+    data: Any = None
+
+
+@dataclass(slots=True)
+class Locate:
+    """Where can this address-of-record be reached?"""
+
+    aor: str
+
+
+@dataclass(slots=True)
+class ReserveMedia:
+    """One port for each family (4 or 6) in the list, on `gateway` or, when that is "", on any."""
+
+    gateway: str
+    families: list[int]
+
+
+@dataclass(slots=True)
+class ConnectMedia:
+    """Describe the whole session to its media gateway; idempotent (see `MediaGateway.connect`)."""
+
+    gateway: str
+    streams: list[list[Any]]
+
+
+@dataclass(slots=True)
+class ReleaseMedia:
+    """The session is over: `unused` ports were leased and never connected."""
+
+    gateway: str
+    unused: list[int]
+    connected: bool
+
+
+@dataclass(slots=True)
+class SaveCall:
+    """Journal the call (DESIGN §5): a begun row is finished even when this process dies."""
+
+    answered: bool
+    snapshot: list[Any]
+
+
+@dataclass(slots=True)
+class Record:
+    """The call is over: write its CDR rows and drop it from the journal."""
+
+    rows: list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Ended:
+    """The entity has nothing more to do and may be forgotten."""
+
+
+@dataclass(slots=True)
+class SaveBindings:
+    """Make the bindings durable, then send `reply`; `snapshot` None removes the row.  `expires` is unix time."""
+
+    snapshot: list[Any] | None
+    expires: float
+    reply: Reply | None
+
+
+@dataclass(slots=True)
+class Reply:
+    """The answer to a message that came with `token`."""
+
+    token: Any
+    value: Any
+
+
+@dataclass(slots=True)
+class KeepAlive:
+    """An OPTIONS over the flow of a natted binding, so that the NAT keeps its mapping."""
+
+    uri: str
+    flow: Flow

@@ -1,0 +1,159 @@
+"""The answer: one side's 2xx becomes the other side's 2xx, and both are acknowledged (RFC 3261 §13.2.2.4, 13.3.1.4).
+
+Our own 2xx is repeated until its ACK comes; after 64 × T1 without one the call ends.  A 2xx that a device repeats gets
+the same ACK again.  With a late offer (an INVITE without SDP) the device's 2xx carries the offer, and its ACK waits for
+the caller's, which carries the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rayswitch.sdp.anchor import common_codec_names
+from rayswitch.sdp.session import Session
+
+from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, readable_session
+from rayswitch.calls.effects import Respond, SendAck
+from rayswitch.calls.features import branches, exchange, release
+from rayswitch.calls.leg import Leg, Unacknowledged
+from rayswitch.calls.next_hop import family
+from rayswitch.sip.dialog import Dialog
+from rayswitch.sip.message import Response, respond
+
+if TYPE_CHECKING:
+    from rayswitch.calls.call import Call
+    from rayswitch.sip.events import AckReceived
+
+GIVE_UP = 64
+"""Times T1 (§13.3.1.4)."""
+
+
+def won(call: Call, leg: Leg, response: Response) -> None:
+    """The first 2xx: this device is B, the others are cancelled."""
+    assert call.a is not None and call.media is not None
+    session = readable_session(response) or leg.sdp
+    if session is None:
+        call.ack(leg, 1)
+        release.bye_to(call, leg, None)
+        branches.cancel_all(call, None, spare=leg)
+        release.refuse(call, 488, "No usable SDP in the answer")
+        return
+    branches.cancel_all(call, ELSEWHERE, spare=leg)
+    del call.branches[leg.index]
+    leg.invite = None
+    call.b, leg.sdp = leg, session
+    call.media.families["b"] = family(leg.flow)
+    late = call.a.sdp is None
+    if late:
+        call.reserve(len(session.media), {family(leg.flow)}, lambda: accept(call, leg, session, late))
+    else:
+        accept(call, leg, session, late)
+
+
+def accept(call: Call, leg: Leg, session: Session, late: bool) -> None:
+    """200 to the caller, media through, journal."""
+    assert call.a is not None and call.record is not None
+    call.phase = "answered"
+    call.record.answer = call.wall
+    call.record.reached = call.record.legs[leg.index - 1][1]
+    if not late:
+        call.ack(leg, 1)
+    body = connect(call, leg, session)
+    call.record.codec = ",".join(common_codec_names(session)[:1])
+    caller, server = call.a, call.a.server
+    if late:
+        call.exchange = exchange.Exchange(caller, None, leg, late=True, cseq=1)
+    response = final(call, body)
+    caller.invite = caller.server = None
+    promise(call, caller, server, response, cseq=caller.dialog.remote_seq if caller.dialog else 0)
+    call.save()
+
+
+def connect(call: Call, leg: Leg, session: Session) -> bytes:
+    """`session` of `leg` as the other side sees it; the relay follows what is known of both."""
+    assert call.media is not None and call.a is not None
+    other = call.a if leg.index else call.b
+    assert other is not None
+    call.media.learn(leg.side, session)
+    if other.sdp is not None:
+        call.media.learn(other.side, other.sdp)
+        call.out.append(call.media.connect())
+    return other.describe(session, call.media.endpoints(other.side, session), other.index)
+
+
+def provisional(call: Call, status: int, reason: str, body: bytes) -> None:
+    """18x to the caller, in the dialog that the final answer will confirm."""
+    assert call.a is not None and call.a.invite is not None
+    headers = [("contact", call.a.contact(call.id)), *(SDP_CONTENT if body else ())]
+    tag = call.ids.tag(call.id, 0)
+    response = respond(call.a.invite, status, reason, to_tag=tag, headers=headers, body=body)
+    call.out.append(Respond(call.a.server, response))
+
+
+def final(call: Call, body: bytes) -> Response:
+    """The 200 for the caller's INVITE."""
+    assert call.a is not None and call.a.invite is not None
+    headers = [("contact", call.a.contact(call.id)), ("allow", ALLOWED_IN_DIALOG), *SDP_CONTENT]
+    return respond(call.a.invite, 200, to_tag=call.ids.tag(call.id, 0), headers=headers, body=body)
+
+
+def promise(call: Call, leg: Leg, server: Any, response: Response, cseq: int) -> None:
+    """Send a 2xx to an INVITE, and again until it is acknowledged."""
+    call.out.append(Respond(server, response))
+    leg.unacknowledged = Unacknowledged(server, response, cseq, call.settings.t1)
+    call.start(call.settings.t1, "2xx", [leg.index, cseq])
+
+
+def again(call: Call, data: list[int]) -> None:
+    """T1, 2 T1, 4 T1 … up to T2 = 8 T1; the end after 64 T1."""
+    leg, t1 = call.leg(data[0]), call.settings.t1
+    waiting = leg.unacknowledged if leg else None
+    if leg is None or waiting is None or waiting.cseq != data[1] or call.phase == "ending":
+        return
+    waiting.waited += waiting.interval
+    if waiting.waited >= GIVE_UP * t1:
+        leg.unacknowledged = None
+        release.end(call, "", 408, "No ACK")
+        return
+    waiting.interval = min(2 * waiting.interval, 8 * t1)
+    call.out.append(Respond(waiting.server, waiting.response))
+    call.start(waiting.interval, "2xx", data)
+
+
+def acknowledged(call: Call, event: AckReceived) -> None:
+    """The ACK of one of our 2xx; with a late offer it carries the answer."""
+    leg = call.leg_of(event.request)
+    if leg is None or leg.unacknowledged is None or event.request.cseq.number != leg.unacknowledged.cseq:
+        return
+    leg.unacknowledged = None
+    leg.flow = event.flow
+    if call.exchange is not None and call.exchange.late and call.exchange.asker is leg:
+        call.exchange.completed(call, event.request)
+
+
+def repeated(call: Call, response: Response) -> None:
+    """A 2xx nobody waits for: our ACK was lost, or a second device behind a proxy answered (§13.2.2.4)."""
+    if response.cseq.method != "INVITE" or not 200 <= response.status < 300:
+        return
+    for leg in (call.a, call.b, *(branch.leg for branch in call.branches.values())):
+        if leg is None or leg.dialog is None or leg.dialog.call_id != response.call_id:
+            continue
+        if leg.dialog.remote_tag == response.to.tag:
+            if leg.ack is not None and leg.ack.cseq.number == response.cseq.number:
+                call.out.append(SendAck(call.gateway, leg.ack, leg.flow))
+        else:
+            send_home(call, leg, response)
+        return
+
+
+def send_home(call: Call, leg: Leg, response: Response) -> None:
+    """ACK and BYE for a further dialog that one INVITE of ours has made."""
+    assert leg.dialog is not None
+    stray = Leg(leg.index, leg.flow)
+    stray.dialog = Dialog.sibling(leg.dialog, response)
+    call.ack(stray, response.cseq.number)
+    release.bye_to(call, stray, None)
+
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+"""RFC 3326 §3.1: a phone that was cancelled so does not show a missed call."""

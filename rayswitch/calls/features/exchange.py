@@ -1,0 +1,169 @@
+"""A new offer inside the call: re-INVITE and UPDATE from either side (RFC 3261 §14, 3311, 3264).
+
+One exchange at a time passes through a call.  Whoever asks while his own request is open gets 500 with Retry-After, whoever
+asks while the other side's is on its way to him gets 491 (§14.2): he waits and tries again.  A device that answers
+491 itself has it passed to the asker, whose back-off it is.  An UPDATE goes to a peer that does not allow it as re-INVITE.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rayswitch.sdp.session import BadSession, Session
+
+from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
+from rayswitch.calls.effects import Respond
+from rayswitch.calls.features import answer, release
+from rayswitch.calls.leg import Leg
+from rayswitch.sip.message import Request, Response, respond
+
+if TYPE_CHECKING:
+    from rayswitch.calls.call import Call
+    from rayswitch.sip.events import RequestReceived
+
+
+class Exchange:
+    """One offer on its way from `asker` to `peer`; `late`: the offer comes back in the 2xx, the answer in the ACK."""
+
+    __slots__ = ("asker", "cseq", "event", "late", "peer")
+
+    def __init__(self, asker: Leg, event: RequestReceived | None, peer: Leg, late: bool, cseq: int = 0) -> None:
+        self.asker = asker
+        self.event = event
+        self.peer = peer
+        self.late = late
+        self.cseq = cseq
+        """Number of our INVITE to the peer."""
+
+    def refuse(self, call: Call, status: int) -> None:
+        """The asker's request fails and the exchange is over."""
+        call.exchange = None
+        if self.event is not None:
+            call.answer(self.event, status)
+
+    def completed(self, call: Call, ack: Request) -> None:
+        """The asker's ACK of a late offer: its SDP is the answer, and the peer's 2xx can be acknowledged."""
+        call.exchange = None
+        session = readable_session(ack)
+        if session is None:
+            call.ack(self.peer, self.cseq)
+            release.end(call, "", 488, "No answer in the ACK")
+            return
+        self.asker.sdp = session
+        call.ack(self.peer, self.cseq, answer.connect(call, self.asker, session))
+        call.save()
+
+
+def offered(call: Call, leg: Leg, event: RequestReceived) -> None:
+    """A re-INVITE or UPDATE from one side."""
+    peer = call.peer_of(leg)
+    if call.phase == "ending":
+        call.answer(event, 481)
+    elif event.request.method == "UPDATE" and not event.request.body:
+        call.answer(event, 200, headers=[("contact", leg.contact(call.id))])
+    elif call.phase != "answered" or peer is None or call.exchange is not None or peer.unacknowledged:
+        busy(call, leg, event)
+    else:
+        open_exchange(call, leg, peer, event)
+
+
+def busy(call: Call, leg: Leg, event: RequestReceived) -> None:
+    """§14.2, RFC 3311 §5.2: the asker's own earlier offer is open, or one is on its way to him."""
+    own = call.exchange.asker is leg if call.exchange else leg is call.a and call.phase != "answered"
+    if own:
+        call.answer(event, 500, headers=[("retry-after", "2")])
+    else:
+        call.answer(event, 491)
+
+
+def open_exchange(call: Call, leg: Leg, peer: Leg, event: RequestReceived) -> None:
+    """Read the offer, lease ports for lines that are new, send it on."""
+    try:
+        session = session_of(event.request)
+    except BadSession as error:
+        call.answer(event, 400, reason=f"Bad SDP: {error}")
+        return
+    assert call.media is not None
+    call.exchange = Exchange(leg, event, peer, late=session is None)
+    leg.unacknowledged = None
+    count = len(session.media) if session else 0
+    call.reserve(count, {call.media.families["b"]}, lambda: pass_on(call, leg, peer, event, session))
+
+
+def pass_on(call: Call, leg: Leg, peer: Leg, event: RequestReceived, session: Session | None) -> None:
+    """The peer's half of the exchange."""
+    assert call.media is not None and call.exchange is not None and peer.dialog is not None
+    body = b""
+    if session is not None:
+        body = peer.describe(session, call.media.endpoints(peer.side, session), peer.index)
+    method = event.request.method
+    if method == "UPDATE" and "UPDATE" not in peer.peer_allows:
+        method = "INVITE"
+    request = peer.dialog.request(method, peer.contact(call.id), SDP_CONTENT if body else (), body)
+    call.exchange.cseq = request.cseq.number
+    call.send(peer, request, answered, session)
+
+
+def answered(call: Call, peer: Leg, offer: Session | None, response: Response) -> None:
+    """The peer's response: a 2xx is connected and passed on, anything else ends the exchange as it was."""
+    exchange = call.exchange
+    if response.status < 200:
+        return
+    if response.status >= 300:
+        refused(call, exchange, response)
+        return
+    assert peer.dialog is not None
+    peer.dialog.refresh(response)
+    peer.hear(response)
+    if exchange is None or exchange.event is None or call.phase == "ending":
+        if response.cseq.method == "INVITE":
+            call.ack(peer, response.cseq.number)
+        return
+    accepted(call, exchange, offer, response)
+
+
+def accepted(call: Call, exchange: Exchange, offer: Session | None, response: Response) -> None:
+    """2xx: SDP of both sides is in force from now on."""
+    session, peer, asker, event = readable_session(response), exchange.peer, exchange.asker, exchange.event
+    assert call.media is not None and event is not None
+    invite = response.cseq.method == "INVITE"
+    if invite and not exchange.late:
+        call.ack(peer, exchange.cseq)
+    if session is None:
+        exchange.refuse(call, 488)
+        return
+    if offer is not None:
+        asker.sdp = offer
+    peer.sdp = session
+    if exchange.late:
+        call.reserve(len(session.media), {call.media.families["b"]}, lambda: tell(call, exchange, session))
+    else:
+        tell(call, exchange, session)
+
+
+def tell(call: Call, exchange: Exchange, session: Session) -> None:
+    """The asker's 200, with the peer's SDP as ours."""
+    asker, event = exchange.asker, exchange.event
+    assert event is not None
+    body = answer.connect(call, exchange.peer, session)
+    headers = [("contact", asker.contact(call.id)), *SDP_CONTENT]
+    response = respond(event.request, 200, headers=headers, body=body)
+    if event.request.method == "INVITE":
+        answer.promise(call, asker, event.server, response, event.request.cseq.number)
+    else:
+        call.out.append(Respond(event.server, response))
+    if not exchange.late:
+        call.exchange = None
+    call.save()
+
+
+def refused(call: Call, exchange: Exchange | None, response: Response) -> None:
+    """The session stays as it was (§14.1); 481 and 408 mean that the peer is gone (§12.2.1.2)."""
+    status = UNPASSABLE.get(response.status, response.status)
+    if exchange is not None:
+        exchange.refuse(call, status)
+    if response.status in (408, 481):
+        release.end(call, "", response.status, "Peer gone")
+
+
+UNPASSABLE: dict[int, Any] = {401: 488, 407: 488, 503: 500}

@@ -1,0 +1,169 @@
+"""The end of a call, whoever wants it: BYE and CANCEL of a side, a refusal, a lost ACK, an order.
+
+However it ends, the same four things follow: the other side hears of it, the media goes back, the figures come in, the
+CDR is written.  A call stays for stragglers (the answer to our BYE, a 2xx that crossed our CANCEL) until its last request
+is answered; until then a second BYE gets its 200 too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rayswitch.calls.effects import Record, Respond
+from rayswitch.calls.features import branches
+from rayswitch.calls.leg import Leg
+from rayswitch.sip.message import Request, Response, respond
+
+if TYPE_CHECKING:
+    from rayswitch.calls.call import Call
+    from rayswitch.calls.events import MediaFigures, Release
+    from rayswitch.sip.events import CancelReceived, RequestReceived
+
+FIGURES_WAIT = 2.0
+"""Seconds a CDR waits for the media figures of a media gateway that may be dead."""
+
+
+def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
+    """BYE from one side (RFC 3261 §15.1.2); before the answer it ends the early dialog, as CANCEL would."""
+    call.answer(event, 200)
+    reason = event.request.get("reason")
+    if call.phase == "answered":
+        end(call, leg.side, 200, "BYE", reason, spare=leg)
+    elif leg is call.a and call.phase in ("setup", "ringing"):
+        give_up(call, reason)
+
+
+def cancelled(call: Call, event: CancelReceived) -> None:
+    """CANCEL of the caller (§9.2), or of an offer that is still on its way (then 487 for that alone)."""
+    exchange = call.exchange
+    if call.phase in ("setup", "ringing"):
+        give_up(call, None)
+    elif exchange is not None and exchange.event is not None and exchange.event.server == event.server:
+        exchange.refuse(call, 487)
+
+
+def give_up(call: Call, reason: str | None) -> None:
+    """The caller no longer wants it: CANCEL whatever rings, 487 to his INVITE."""
+    branches.cancel_all(call, reason)
+    refuse(call, 487, "Request Terminated", side="a")
+
+
+def refuse(
+    call: Call,
+    status: int,
+    reason: str = "",
+    headers: Sequence[tuple[str, str]] = (),
+    side: str = "b",
+    reason_from: Response | None = None,
+) -> None:
+    """The final answer of a call that was never answered."""
+    assert call.a is not None and call.a.invite is not None
+    extra = [*headers, *passed_failure(reason_from)]
+    tag = call.ids.tag(call.id, 0)
+    response = respond(call.a.invite, status, reason or None, to_tag=tag, headers=extra)
+    call.out.append(Respond(call.a.server, response))
+    over(call, side, status, reason or response.reason, reason_from.get("reason") if reason_from else None)
+
+
+def passed_failure(response: Response | None) -> list[tuple[str, str]]:
+    """What a device's failure says to the caller besides its status (§8.1.3, 20.33, RFC 3326)."""
+    if response is None:
+        return []
+    return [(name, value) for name in ("reason", "retry-after", "warning") for value in response.get_all(name)]
+
+
+def end(call: Call, side: str, status: int, cause: str, reason: str | None = None, spare: Leg | None = None) -> None:
+    """End an answered call: BYE to both sides but to the one that said BYE itself."""
+    if call.phase != "answered":
+        return
+    if call.exchange is not None:
+        call.exchange.refuse(call, 487)
+    for leg in (call.a, call.b):
+        if leg is not None and leg is not spare:
+            bye_to(call, leg, reason)
+    over(call, side, status, cause, reason)
+
+
+def bye_to(call: Call, leg: Leg, reason: str | None) -> None:
+    """BYE; whatever the answer, that half call is over (§15.1.1)."""
+    assert leg.dialog is not None
+    headers = [("reason", reason)] if reason else []
+    call.send(leg, leg.dialog.request("BYE", None, headers), said_bye)
+
+
+def said_bye(call: Call, leg: Leg, data: Any, response: Response) -> None:
+    """The answer to our BYE: nothing hangs on it."""
+    del call, leg, data, response
+
+
+def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> None:
+    """No matter how: from now on nothing but records and stragglers."""
+    assert call.record is not None
+    call.phase = "ending"
+    call.record.close(call.wall, side, status, cause, q850_of(reason))
+    media = call.media
+    if media is None or not media.gateway:
+        write(call)
+        return
+    call.out.append(media.release())
+    if not media.connected:
+        settle(call)
+        return
+    call.start(FIGURES_WAIT, "figures")
+
+
+def settle(call: Call) -> None:
+    """An unanswered call is recorded once the last device has given its final answer."""
+    if call.phase == "ending" and not call.branches and not (call.media and call.media.connected):
+        write(call)
+
+
+def figures(call: Call, event: MediaFigures) -> None:
+    """What the media gateway counted."""
+    assert call.record is not None
+    call.record.figures = event.streams
+    write(call)
+
+
+def without_figures(call: Call, data: Any) -> None:
+    """The media gateway does not answer: the CDR does not wait for ever."""
+    del data
+    write(call)
+
+
+def write(call: Call) -> None:
+    """The CDR, once."""
+    if not call.recorded and call.record is not None:
+        call.recorded = True
+        call.out.append(Record(call.record.rows(call.id)))
+
+
+def lost(call: Call) -> None:
+    """A call that died with its process before it was answered: the row it began is finished."""
+    if call.record is not None:
+        call.record.close(call.wall, "", 500, "Switch process lost")
+        call.phase = "ending"
+        write(call)
+        call.pending.clear()
+
+
+def ordered(call: Call, event: Release) -> None:
+    """The operator or a shutdown ends the call."""
+    if call.phase == "answered":
+        end(call, "", 200, event.cause)
+    elif call.phase in ("setup", "ringing"):
+        branches.cancel_all(call, None)
+        refuse(call, 503, event.cause)
+
+
+def q850_of(reason: str | None) -> int:
+    """The cause number of a `Reason: Q.850;cause=16` (RFC 3326), 0 without one."""
+    if not reason or not reason.upper().startswith("Q.850"):
+        return 0
+    _, _, value = reason.partition("cause=")
+    digits = value.split(";")[0].strip()
+    return int(digits) if digits.isdigit() and len(digits) < 4 else 0
+
+
+__all__ = ["Request", "bye", "cancelled", "end", "lost", "ordered", "refuse", "settle"]

@@ -1,0 +1,107 @@
+"""A half call: our side of one dialog with one phone (RFC 3261 §12), and what must be remembered about it.
+
+The caller's half is leg 0; each device of the called one is a leg from 1 on.  A leg knows no other leg: what passes
+from one to the other passes through `Call`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rayswitch.sdp.anchor import Endpoint, anchor
+from rayswitch.sdp.session import Session
+
+from rayswitch.sip.dialog import Dialog
+from rayswitch.sip.flow import Flow
+from rayswitch.sip.message import Message, Request, Response
+
+
+class Unacknowledged:
+    """A 2xx that waits for its ACK: sent again after `interval`, given up after 64 × T1 (RFC 3261 §13.3.1.4)."""
+
+    __slots__ = ("cseq", "interval", "response", "server", "waited")
+
+    def __init__(self, server: Any, response: Response, cseq: int, t1: float) -> None:
+        self.server = server
+        self.response = response
+        self.cseq = cseq
+        self.interval = t1
+        self.waited = 0.0
+
+
+class Leg:
+    """One half call: `dialog` is None until the other side has answered with a tag."""
+
+    __slots__ = (
+        "ack", "dialog", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "unacknowledged", "version",
+    )  # fmt: skip
+
+    def __init__(self, index: int, flow: Flow) -> None:
+        self.index = index
+        self.flow = flow
+        self.dialog: Dialog | None = None
+        self.invite: Request | None = None
+        """The initial INVITE while it is unanswered."""
+        self.server: Any = None
+        """Server transaction of the caller's INVITE while it is unanswered."""
+        self.sdp: Session | None = None
+        """What the peer last said."""
+        self.sdp_body = b""
+        """What we last said to it."""
+        self.version = 0
+        self.unacknowledged: Unacknowledged | None = None
+        self.ack: Request | None = None
+        """Our ACK of the peer's last 2xx, for when that comes again."""
+        self.peer_allows = ""
+
+    @property
+    def side(self) -> str:
+        """ "a" for the caller, "b" for the called one."""
+        return "b" if self.index else "a"
+
+    def hear(self, message: Message) -> None:
+        """Note what the peer says it can do."""
+        allow = message.get("allow")
+        if allow is not None:
+            self.peer_allows = allow.upper()
+
+    def contact(self, call: str) -> str:
+        """Our Contact towards this peer: the address it already sends to, and a user part that carries the owner."""
+        return contact(call, self.flow)
+
+    def describe(self, session: Session, endpoints: list[Endpoint | None], origin: int) -> bytes:
+        """The peer's view of `session`: our addresses; the version in o= rises with every change (RFC 3264 §8)."""
+        body = anchor(session, endpoints, origin, self.version)
+        if body != self.sdp_body and self.sdp_body:
+            self.version += 1
+            body = anchor(session, endpoints, origin, self.version)
+        self.sdp_body = body
+        return body
+
+    def snapshot(self) -> list[Any]:
+        """Plain values of an answered half call."""
+        dialog = self.dialog.snapshot() if self.dialog else None
+        return [self.index, list(self.flow), dialog, self.version, self.sdp_body, self.peer_allows]
+
+    @classmethod
+    def restore(cls, plain: list[Any]) -> Leg:
+        """The inverse of `snapshot`."""
+        index, flow, dialog, version, sdp_body, allows = plain
+        leg = cls(index, Flow.of(flow))
+        leg.dialog = Dialog.restore(dialog) if dialog else None
+        leg.version, leg.sdp_body, leg.peer_allows = version, sdp_body, allows
+        return leg
+
+
+def contact(user: str, flow: Flow) -> str:
+    """`<sip:user@host:port;transport=…>` of our end of a flow."""
+    return f"<sip:{user}@{hostport(flow.local)}{TRANSPORT_PARAMS.get(flow.transport, '')}>"
+
+
+def hostport(address: tuple[str, int]) -> str:
+    """An address as URIs write it, IPv6 in brackets (RFC 3261 §25.1)."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+TRANSPORT_PARAMS = {"TCP": ";transport=tcp", "TLS": ";transport=tls"}

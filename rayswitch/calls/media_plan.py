@@ -1,0 +1,120 @@
+"""Which ports of which media gateway carry the streams of a call, and what the two sides said about theirs.
+
+Side "a" is the caller, side "b" the called one.  A stream has one port towards A and, for each address family that B's
+devices are reached over, one towards B: all devices that ring share it, because they share one offer (RFC 3264), and
+the one that answers is the one it is connected to.  Ports are leased before anything rings; a stream that a later offer
+adds is leased then.  `connect` describes the whole session every time, so that the media gateway needs no history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rayswitch.sdp.anchor import Endpoint, remote_endpoints
+from rayswitch.sdp.session import Session
+
+from rayswitch.calls.effects import ConnectMedia, ReleaseMedia, ReserveMedia
+
+Side = str
+
+
+class Stream:
+    """One media line of the call: ports as [port, address] by side and family, the remote address of each side."""
+
+    __slots__ = ("generation", "ports", "remotes")
+
+    def __init__(self) -> None:
+        self.ports: dict[tuple[Side, int], list[Any]] = {}
+        self.remotes: dict[Side, list[Any] | None] = {"a": None, "b": None}
+        self.generation = 0
+
+    def describe(self, families: dict[Side, int]) -> list[Any]:
+        """[a_port, a_remote, b_port, b_remote, generation] as `MediaGateway.connect` takes it."""
+        a, b = self.ports[("a", families["a"])], self.ports[("b", families["b"])]
+        return [a, self.remotes["a"], b, self.remotes["b"], self.generation]
+
+
+class MediaPlan:
+    """The streams of one call; `families` is 4 or 6 for each side in use."""
+
+    __slots__ = ("asked", "connected", "families", "gateway", "streams")
+
+    def __init__(self, family_a: int) -> None:
+        self.gateway = ""
+        self.streams: list[Stream] = []
+        self.families: dict[Side, int] = {"a": family_a, "b": family_a}
+        self.asked: list[tuple[int, Side, int]] = []
+        self.connected = False
+
+    def reserve(self, count: int, families_b: set[int]) -> ReserveMedia | None:
+        """What is missing for `count` streams, or None when all ports are there."""
+        wanted = [("a", self.families["a"]), *(("b", family) for family in sorted(families_b))]
+        self.asked = [
+            (index, side, family)
+            for index in range(count)
+            for side, family in wanted
+            if index >= len(self.streams) or (side, family) not in self.streams[index].ports
+        ]
+        return ReserveMedia(self.gateway, [family for _, _, family in self.asked]) if self.asked else None
+
+    def fill(self, gateway: str, ports: list[list[Any]]) -> None:
+        """The ports that `reserve` asked for, in its order."""
+        self.gateway = gateway
+        for (index, side, family), port in zip(self.asked, ports, strict=True):
+            while index >= len(self.streams):
+                self.streams.append(Stream())
+            self.streams[index].ports[(side, family)] = list(port)
+        self.asked = []
+
+    def endpoints(self, side: Side, session: Session, family: int = 0) -> list[Endpoint | None]:
+        """Our addresses towards `side`, one for each media line of `session`; None for a line that is switched off."""
+        key = (side, family or self.families[side])
+        return [
+            Endpoint(address=stream.ports[key][1], port=stream.ports[key][0]) if media.port else None
+            for media, stream in zip(session.media, self.streams, strict=False)
+        ]
+
+    def learn(self, side: Side, session: Session) -> bool:
+        """Where `side` wants its streams, from its SDP; True when that differs from what was known."""
+        changed = False
+        for stream, remote in zip(self.streams, remote_endpoints(session), strict=False):
+            known = [remote.address, remote.port] if remote else None
+            if stream.remotes[side] != known:
+                stream.remotes[side] = known
+                stream.generation += 1
+                changed = True
+        return changed
+
+    def connect(self) -> ConnectMedia:
+        """Switch the relay through, as it stands now."""
+        self.connected = True
+        return ConnectMedia(self.gateway, [stream.describe(self.families) for stream in self.streams])
+
+    def release(self) -> ReleaseMedia:
+        """Give everything back: the connected session, and the ports that were leased for nothing."""
+        used = set(self.families.items()) if self.connected else set()
+        unused = [port[0] for stream in self.streams for key, port in stream.ports.items() if key not in used]
+        return ReleaseMedia(self.gateway, unused, self.connected)
+
+    def snapshot(self) -> list[Any]:
+        """Plain values, msgpack-able."""
+        streams = [
+            [[[*key, *port] for key, port in s.ports.items()], s.remotes["a"], s.remotes["b"], s.generation]
+            for s in self.streams
+        ]
+        return [self.gateway, self.families["a"], self.families["b"], self.connected, streams]
+
+    @classmethod
+    def restore(cls, plain: list[Any]) -> MediaPlan:
+        """The inverse of `snapshot`."""
+        gateway, family_a, family_b, connected, streams = plain
+        plan = cls(family_a)
+        plan.gateway, plan.connected = gateway, connected
+        plan.families["b"] = family_b
+        for ports, remote_a, remote_b, generation in streams:
+            stream = Stream()
+            stream.ports = {(side, family): [port, address] for side, family, port, address in ports}
+            stream.remotes = {"a": remote_a, "b": remote_b}
+            stream.generation = generation
+            plan.streams.append(stream)
+        return plan

@@ -1,0 +1,96 @@
+"""The call detail record: who, when, how long, how it ended, how it sounded (FEATURES §9).
+
+One row for each half call ("a", and "b1", "b2", … for every device that rang) and one end-to-end row ("call").  Times are
+unix seconds; a row is plain data, so the journal of an unfinished call can be turned into rows by another process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Q850 = {
+    200: 16, 400: 41, 403: 21, 404: 1, 408: 102, 410: 22, 480: 18, 482: 25, 484: 28, 486: 17, 487: 16, 488: 65,
+    500: 41, 501: 79, 502: 38, 503: 41, 504: 102, 600: 17, 603: 21, 604: 1, 606: 88,
+}  # fmt: skip
+"""Release cause of a SIP status (RFC 3398 §8.2.6.1); anything else is 31, normal unspecified."""
+
+FIELDS = (
+    "caller", "display", "dialled", "reached", "start", "ring", "answer", "end", "release_side", "sip_status", "q850",
+    "cause", "codec", "marks",
+)  # fmt: skip
+
+
+class CallRecord:
+    """What the rows of one call share; attributes are the columns of `FIELDS`."""
+
+    __slots__ = (*FIELDS, "figures", "legs")
+
+    def __init__(self, caller: str, display: str, dialled: str, start: float) -> None:
+        self.caller = caller
+        self.display = display
+        self.dialled = dialled
+        self.reached = ""
+        self.start = start
+        self.ring: float | None = None
+        self.answer: float | None = None
+        self.end: float | None = None
+        self.release_side = ""
+        self.sip_status = 0
+        self.q850 = 0
+        self.cause = ""
+        self.codec = ""
+        self.marks: list[str] = []
+        self.legs: list[list[Any]] = []
+        """Devices that were rung: [leg, uri, sip_status]."""
+        self.figures: list[Any] = []
+
+    def close(self, wall: float, side: str, status: int, cause: str, q850: int = 0) -> None:
+        """The call is over at `wall`; the first close counts, whoever comes second is too late."""
+        if self.end is not None:
+            return
+        self.end = wall
+        self.release_side = side
+        self.sip_status = status
+        self.cause = cause
+        self.q850 = q850 or Q850.get(status, 31)
+
+    def rows(self, call_id: str) -> list[dict[str, Any]]:
+        """The rows for the store: A's half, one for each device of B, and the whole."""
+        base = {name: getattr(self, name) for name in FIELDS} | {"call_id": call_id}
+        base["duration"] = self.end - self.answer if self.end and self.answer else 0.0
+        rows = [base | {"leg": "call"} | self.side_figures(0, 1), base | {"leg": "a"} | self.side_figures(0, 1)]
+        for leg, uri, status in self.legs:
+            won = 200 <= status < 300
+            row = base | {"leg": f"b{leg}", "reached": uri, "sip_status": base["sip_status"] if won else status}
+            if not won:
+                row |= {"answer": None, "duration": 0.0, "q850": Q850.get(status, 31), "cause": "not this device"}
+            rows.append(row | (self.side_figures(1, 0) if won else {}))
+        return rows
+
+    def side_figures(self, near: int, far: int) -> dict[str, Any]:
+        """Media columns as this half call heard (`rx`, from its phone) and was sent (`tx`), over all streams."""
+        return {
+            f"{column}_{direction}": total(self.figures, side, column)
+            for direction, side in (("rx", near), ("tx", far))
+            for column in ("packets", "bytes", "lost", "jitter")
+        }
+
+    def snapshot(self) -> list[Any]:
+        """Plain values, msgpack-able."""
+        return [[getattr(self, name) for name in FIELDS], self.legs]
+
+    @classmethod
+    def restore(cls, plain: list[Any]) -> CallRecord:
+        """The inverse of `snapshot`."""
+        values, legs = plain
+        record = cls("", "", "", 0.0)
+        for name, value in zip(FIELDS, values, strict=True):
+            setattr(record, name, value)
+        record.legs = legs
+        return record
+
+
+def total(figures: list[Any], side: int, column: str) -> float:
+    """Sum over the streams (jitter: the worst)."""
+    values = [stream[side].get(column, 0) for stream in figures]
+    return (max(values, default=0) if column == "jitter" else sum(values)) if values else 0
