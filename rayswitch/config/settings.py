@@ -144,9 +144,7 @@ class Limits:
 class Config:
     """The whole of switch.yaml.  `data` is an absolute path and `store` a full URL once it was loaded."""
 
-    domain: str = setting(
-        DOMAIN, "rayswitch.local", "SIP domain of the extensions, realm of their passwords."
-    )
+    domain: str = setting(DOMAIN, "rayswitch.local", "SIP domain of the extensions, realm of their passwords.")
     data: str = setting(PATH, "data", "Folder of all that is kept; relative to the configuration file.")
     store: str = setting(
         STORE,

@@ -51,9 +51,7 @@ class Extensions:
         """(version now, rows changed after version `since`, removed ones marked); `since` 0: live rows."""
         version = self.version()  # first: what changes after this line comes now and again the next time
         query = f"{_SELECT} WHERE domain = ? AND version > ? AND deleted <= ?"
-        return version, [
-            _extension(row) for row in self.store.rows(query, self.domain, since, 1 if since else 0)
-        ]
+        return version, [_extension(row) for row in self.store.rows(query, self.domain, since, 1 if since else 0)]
 
     def all(self) -> list[Extension]:
         """All, in the order of their numbers (short ones first, so 99 stands before 100)."""

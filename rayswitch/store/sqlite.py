@@ -40,9 +40,7 @@ class Sqlite:
         "real": "REAL",
         "serial": "INTEGER PRIMARY KEY",
     }
-    begin: ClassVar[str] = (
-        "BEGIN IMMEDIATE"  # a deferred one could fail half way, when another writer got in between
-    )
+    begin: ClassVar[str] = "BEGIN IMMEDIATE"  # a deferred one could fail half way, when another writer got in between
     errors: ClassVar[tuple[type[BaseException], ...]] = (sqlite3.Error,)
 
     def __init__(self, url: str) -> None:

@@ -85,8 +85,7 @@ class Store:
     def put_setting(self, key: str, value: str) -> None:
         """Keep `value` under `key`."""
         self.execute(
-            "INSERT INTO setting (key, value) VALUES (?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             key,
             value,
         )
@@ -147,9 +146,7 @@ class Store:
             self.execute(COUNTER.format(**self.dialect.types))
             done = self._schema_number()
             if done > len(MIGRATIONS):
-                raise StoreError(
-                    f"store has schema {done}, this rayswitch knows {len(MIGRATIONS)}: it is too old"
-                )
+                raise StoreError(f"store has schema {done}, this rayswitch knows {len(MIGRATIONS)}: it is too old")
             for number, statements in enumerate(MIGRATIONS[done:], done + 1):
                 for statement in statements:
                     self.execute(statement.format(**self.dialect.types))

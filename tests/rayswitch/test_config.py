@@ -157,9 +157,7 @@ def test_values_without_a_file_are_checked_too() -> None:
 
 @given(
     st.text(max_size=60)
-    | st.lists(st.sampled_from(["sip", ":", " ", "\n", "listen", "-", "[", "{", "&a", "*a", "udp://"])).map(
-        "".join
-    )
+    | st.lists(st.sampled_from(["sip", ":", " ", "\n", "listen", "-", "[", "{", "&a", "*a", "udp://"])).map("".join)
 )
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

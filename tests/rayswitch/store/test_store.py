@@ -165,9 +165,7 @@ def test_an_older_schema_is_brought_up_to_date(url: str, monkeypatch: pytest.Mon
 def test_a_failed_migration_changes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Store.open(url).close()
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "rayswitch.store.store.MIGRATIONS", (*MIGRATIONS, ("CREATE TABLE later (x TEXT)", "nonsense"))
-        )
+        patch.setattr("rayswitch.store.store.MIGRATIONS", (*MIGRATIONS, ("CREATE TABLE later (x TEXT)", "nonsense")))
         with pytest.raises(StoreError):
             Store.open(url)
     with Store.open(url) as store:
