@@ -40,6 +40,9 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+USUAL_FIELDS = frozenset(
+    ("username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "nc", "qop", "opaque", "stale", "domain")
+)
 # In the order of a server's offer.
 ALGORITHMS: dict[str, Callable[[str], str]] = {"SHA-256": _sha256, "MD5": _md5}
 
@@ -203,11 +206,27 @@ def _authorization(
 def _fields(text: str) -> dict[str, str]:
     """`name=value, name="value"` as a dict of unquoted values, names lower-cased."""
     fields: dict[str, str] = {}
-    pieces = text.split(",")
-    # A comma inside quotes tears a piece apart, which leaves a piece with an odd quote: then the slow way.
-    if any(piece.count('"') & 1 for piece in pieces):
-        pieces = split(text, ",")
-    for piece in pieces:
+    for piece in text.split(","):
+        name, _, value = piece.strip(LWS).partition("=")
+        if value[:1] == '"':
+            # A comma or an escape inside the quotes: start again, carefully.
+            if value.find('"', 1) != len(value) - 1 or "\\" in value:
+                return _careful_fields(text)
+            field = value[1:-1]
+        elif value[:1] in ("", " ", "\t"):
+            return _careful_fields(text)
+        else:
+            field = value
+        if name not in USUAL_FIELDS or name in fields:
+            return _careful_fields(text)
+        fields[name] = field
+    return fields
+
+
+def _careful_fields(text: str) -> dict[str, str]:
+    """The same for any spelling; the first of two equal names wins."""
+    fields: dict[str, str] = {}
+    for piece in split(text, ","):
         name, equals, value = piece.partition("=")
         name = name.strip(LWS).lower()
         if not equals or not name:

@@ -237,7 +237,8 @@ def _needed(name: str, make: Callable[[str], Any]) -> Callable[[Message], Any]:
     return typed
 
 
-def _contacts(message: Message) -> list[NameAddr]:
+def contacts(message: Message) -> list[NameAddr]:
+    """The Contact values; none for `*`, which must stand alone (§10.2.2)."""
     values = message.values("contact")
     if "*" in values:
         if len(values) > 1:
@@ -251,7 +252,8 @@ def _content_type(message: Message) -> str | None:
     return None if value is None else value.partition(";")[0].rstrip(LWS).lower()
 
 
-def _max_forwards(message: Message) -> int | None:
+def max_forwards(message: Message) -> int | None:
+    """0 to 255 (§20.22)."""
     value = message.get("max-forwards")
     return None if value is None else number(value, 255, "Max-Forwards")
 
@@ -270,9 +272,9 @@ MANDATORY: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
 )
 TYPED: dict[str, Callable[[Message], Any]] = {slot: _needed(name, make) for slot, name, make in MANDATORY} | {
     "vias": lambda message: [Via.parse(value) for value in message.values("via")],
-    "contacts": _contacts,
+    "contacts": contacts,
     "contact_star": lambda message: message.values("contact") == ["*"],
-    "max_forwards": _max_forwards,
+    "max_forwards": max_forwards,
     "content_type": _content_type,
     "expires": lambda message: expires_of(message.get("expires")),
     "routes": _addresses("route"),

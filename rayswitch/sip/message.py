@@ -14,7 +14,16 @@ Content-Length, one space between the parts of the start line.
 
 from __future__ import annotations
 
-from rayswitch.sip.fields import MANDATORY, HeaderRows, Message, header_row, header_rows, row_value
+from rayswitch.sip.fields import (
+    MANDATORY,
+    HeaderRows,
+    Message,
+    contacts,
+    header_row,
+    header_rows,
+    max_forwards,
+    row_value,
+)
 from rayswitch.sip.grammar import BadMessage, is_token, number
 from rayswitch.sip.headers import NAMES, WIRE
 from rayswitch.sip.reasons import REASONS
@@ -266,9 +275,9 @@ def _check(message: Request | Response) -> None:
             raise BadMessage(400, "CSeq method does not match")
         if message.ruri.headers:
             raise BadMessage(400, "headers in the Request-URI")
-        _ = message.max_forwards
+        message.max_forwards = max_forwards(message)
     if "contact" in names:
-        _ = message.contacts
+        message.contacts = contacts(message)
 
 
 def respond(

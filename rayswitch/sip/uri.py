@@ -24,6 +24,7 @@ from rayswitch.sip.grammar import (
 # them.
 DECISIVE = ("transport", "user", "ttl", "method", "maddr")
 VISUAL_SEPARATORS = str.maketrans("", "", "-.()")
+FORBIDDEN = frozenset(' \t"<>')
 HEX = "0123456789abcdefABCDEF"
 
 
@@ -55,10 +56,10 @@ class Uri:
         """The Uri, TelUri or OtherUri that `text` spells; BadMessage(400) if it spells none."""
         scheme, colon, rest = text.partition(":")
         scheme = scheme.lower()
-        if not colon or " " in rest or "<" in rest or ">" in rest or '"' in rest or "\t" in rest:
-            raise BadMessage(400, "bad URI")
         if scheme == "sip" or scheme == "sips":
             return _parse_sip(scheme, rest)
+        if not colon or not FORBIDDEN.isdisjoint(rest):
+            raise BadMessage(400, "bad URI")
         return _parse_tel(rest) if scheme == "tel" else _parse_other(scheme, rest)
 
     def __str__(self) -> str:
@@ -181,10 +182,14 @@ def _parse_sip(scheme: str, rest: str) -> Uri:
         if not user:
             raise BadMessage(400, "URI: empty user")
         password = secret if colon else None
+        if (colon or not user.isalnum()) and not FORBIDDEN.isdisjoint(userinfo):
+            raise BadMessage(400, "bad URI")
     else:
         address = rest
     address, _, headers = address.partition("?")
     address, semicolon, tail = address.partition(";")
+    if (tail or headers) and not FORBIDDEN.isdisjoint(tail + headers):
+        raise BadMessage(400, "bad URI")
     host, port = host_port(address, "URI")
     return Uri(scheme, user, host, port, _uri_parameters(tail) if semicolon else None, headers, password)
 

@@ -75,6 +75,29 @@ def test_any_text_is_credentials_none_or_a_bad_message(text: str) -> None:
             assert error.status == 400
 
 
+def test_unusual_spellings_of_the_same_credentials() -> None:
+    usual = 'Digest username="u", realm="a, b", nonce="n", uri="sip:a", response="x", nc=00000001'
+    spellings = (
+        usual,
+        usual.replace(", ", ",").replace("a,b", "a, b"),
+        usual.replace("=", "= "),
+        usual.replace("=", " = ").replace(", ", "  ,\t").replace("a  ,\tb", "a, b"),
+        usual.replace("username", "USERNAME").replace("Digest", "digest"),
+        usual.replace('"u"', '"\\u"'),
+        usual + ', username="other", strange=thing',
+    )
+    for text in spellings:
+        credentials = parse_credentials(text)
+        assert credentials is not None
+        assert (credentials.username, credentials.realm, credentials.response) == ("u", "a, b", "x")
+
+
+@pytest.mark.parametrize("text", ["", "username", "=x", 'username="u', "username=u,,realm=r", 'x="a"b, "'])
+def test_broken_credentials(text: str) -> None:
+    with pytest.raises(BadMessage):
+        parse_credentials("Digest " + text)
+
+
 def test_a_server_offers_the_best_first_and_the_client_takes_it() -> None:
     offer = challenges("r", "n", stale=True)
     assert offer == [

@@ -56,7 +56,7 @@ def test_parts() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "sip", "sip:", "sip:@a", "sip:a@", "sip:a@b@c", "sip:a b@c", "<sip:a>", "sip:a;", "sip:a;;b", "sip:::1",
-     ":a", "1x:a",
+     "sip:a:b c@d", ":a", "1x:a",
      "tel:", "tel:+", "tel:a b", "tel:xyz", "http:", 'sip:"a"@b'],
 )  # fmt: skip
 def test_what_is_no_uri(text: str) -> None:
