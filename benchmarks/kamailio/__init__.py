@@ -60,13 +60,9 @@ class Kamailio:
         while not ports <= bound_udp_ports():
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(
-                    "Kamailio did not start: " + (Path(self._folder.name) / "log").read_text()[-2000:]
-                )
+                raise RuntimeError("Kamailio did not start: " + (Path(self._folder.name) / "log").read_text()[-2000:])
             time.sleep(0.05)
-        time.sleep(
-            1.0
-        )  # the workers fork after the sockets are bound; Kamailio tells nobody when they are ready
+        time.sleep(1.0)  # the workers fork after the sockets are bound; Kamailio tells nobody when they are ready
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

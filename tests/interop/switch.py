@@ -152,6 +152,10 @@ class Switch:
         """Processes of this switch that are there, with their command lines."""
         return with_environment(self._mark)
 
+    def all_pids(self) -> list[int]:
+        """Every process of this switch, whether it knows of it or not."""
+        return sorted(self.left_over())
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
