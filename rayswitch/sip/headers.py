@@ -55,17 +55,64 @@ COMPACT = {
 }
 # Spellings that title-casing the canonical name would miss.
 SPELLINGS = (
-    "Call-ID", "CSeq", "WWW-Authenticate", "MIME-Version", "RAck", "RSeq", "Min-SE", "SIP-ETag",
+    "Call-ID",
+    "CSeq",
+    "WWW-Authenticate",
+    "MIME-Version",
+    "RAck",
+    "RSeq",
+    "Min-SE",
+    "SIP-ETag",
     "SIP-If-Match",
 )
 USUAL = (
-    "Via", "From", "To", "Contact", "Max-Forwards", "Route", "Record-Route", "Content-Type", "Content-Length",
-    "Content-Disposition", "Expires", "Min-Expires", "Authorization", "Proxy-Authorization",
-    "Proxy-Authenticate", "Authentication-Info", "Allow", "Allow-Events", "Supported", "Require",
-    "Proxy-Require", "Unsupported", "User-Agent", "Server", "Session-Expires", "Subject", "Date", "Accept",
-    "Accept-Encoding", "Accept-Language", "Event", "Subscription-State", "Refer-To", "Referred-By",
-    "Replaces", "Reason", "Privacy", "P-Asserted-Identity", "P-Preferred-Identity", "Diversion",
-    "History-Info", "Path", "Service-Route", "Warning", "Retry-After", "Timestamp", "Organization",
+    "Via",
+    "From",
+    "To",
+    "Contact",
+    "Max-Forwards",
+    "Route",
+    "Record-Route",
+    "Content-Type",
+    "Content-Length",
+    "Content-Disposition",
+    "Expires",
+    "Min-Expires",
+    "Authorization",
+    "Proxy-Authorization",
+    "Proxy-Authenticate",
+    "Authentication-Info",
+    "Allow",
+    "Allow-Events",
+    "Supported",
+    "Require",
+    "Proxy-Require",
+    "Unsupported",
+    "User-Agent",
+    "Server",
+    "Session-Expires",
+    "Subject",
+    "Date",
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Event",
+    "Subscription-State",
+    "Refer-To",
+    "Referred-By",
+    "Replaces",
+    "Reason",
+    "Privacy",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "Diversion",
+    "History-Info",
+    "Path",
+    "Service-Route",
+    "Warning",
+    "Retry-After",
+    "Timestamp",
+    "Organization",
 )
 METHODS = frozenset(
     ("INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH")
@@ -137,9 +184,7 @@ class Via:
 
     __slots__ = ("host", "params", "port", "transport")
 
-    def __init__(
-        self, transport: str, host: str, port: int | None = None, params: Parameters | None = None
-    ) -> None:
+    def __init__(self, transport: str, host: str, port: int | None = None, params: Parameters | None = None) -> None:
         self.transport = transport
         self.host = host
         self.port = port

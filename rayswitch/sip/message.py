@@ -86,9 +86,7 @@ class Response(Message):
 
     __slots__ = ("reason", "status")
 
-    def __init__(
-        self, status: int, reason: str, names: list[str], rows: list[str], body: bytes = b""
-    ) -> None:
+    def __init__(self, status: int, reason: str, names: list[str], rows: list[str], body: bytes = b"") -> None:
         self.status = status
         self.reason = reason
         self.names = names
@@ -96,9 +94,7 @@ class Response(Message):
         self.body = body
 
     @classmethod
-    def new(
-        cls, status: int, reason: str | None = None, headers: HeaderRows = (), body: bytes = b""
-    ) -> Response:
+    def new(cls, status: int, reason: str | None = None, headers: HeaderRows = (), body: bytes = b"") -> Response:
         """A response of our own; `reason` None takes the default phrase."""
         names, rows = header_rows(headers)
         return cls(status, REASONS.get(status, "") if reason is None else reason, names, rows, body)
