@@ -1,8 +1,12 @@
 """Which processes belong to a switch, what they are and what they hold; and how to end them all, safely.
 
-Every process that a switch starts, Ray's included, inherits an environment variable with a random mark. So a process is
-known by what it carries, whoever started or restarted it and wherever it hangs in the process tree, and never by its
-name. Signals go through a pidfd that was opened before the mark was checked: a number that was given to another
+Every process that a switch starts, Ray's included, inherits two signs: an environment variable with a
+random mark, and a working directory, the random temporary one of its Ray. So a process is known by what it
+carries, whoever started or restarted it and wherever it hangs in the process tree, and never by its name.
+The directory is there because a process that sets its title overwrites its environment; it counts for
+processes without a terminal only, so that a person who looks around there is safe.
+
+Signals go through a pidfd that was opened before the signs were checked: a number that was given to another
 process meanwhile is never hit.
 """
 
@@ -10,8 +14,9 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
-__all__ = ["MARK", "Process", "born", "end_marked", "inventory", "marked", "signal_process"]
+__all__ = ["MARK", "Process", "Signs", "born", "end_members", "inventory", "members", "signal_process"]
 
 MARK = "RAYSWITCH_SWITCH"
 
@@ -20,7 +25,6 @@ _ROLES = (
     ("raylet/raylet", "ray raylet"),
     ("dashboard/agent", "ray agent"),
     ("ray::DashboardAgent", "ray agent"),
-    ("dashboard/dashboard.py", "ray api"),
     ("runtime_env/agent", "ray environment agent"),
     ("ray::RuntimeEnvAgent", "ray environment agent"),
     ("SipGatewayActor", "sip gateway"),
@@ -42,19 +46,25 @@ def born(pid: int) -> int:
     return int(fields[19]) if fields and fields[0] != "Z" else 0
 
 
-def marked(mark: str) -> list[int]:
-    """All processes that carry `mark`; zombies carry nothing."""
-    wanted = f"{MARK}={mark}".encode()
-    return [pid for pid in _pids() if _carries(pid, wanted)]
+class Signs(NamedTuple):
+    """What the processes of one switch carry: the value of MARK, and their working directory."""
+
+    mark: str
+    directory: str
 
 
-def end_marked(mark: str, patience: float = 2.0) -> list[int]:
-    """SIGKILL all that carry `mark` until none is left, at most `patience` seconds; returns who is left."""
+def members(signs: Signs) -> list[int]:
+    """All processes of the switch with these signs; zombies carry nothing."""
+    return [pid for pid in _pids() if _carries(pid, signs)]
+
+
+def end_members(signs: Signs, patience: float = 2.0) -> list[int]:
+    """SIGKILL all that carry `signs` until none is left, at most `patience` seconds; returns who is left."""
     end = time.monotonic() + patience
     while True:
-        left = [pid for pid in marked(mark) if pid != os.getpid()]
+        left = [pid for pid in members(signs) if pid != os.getpid()]
         for pid in left:
-            _kill_marked(pid, mark)
+            _kill_member(pid, signs)
         if not left or time.monotonic() > end:
             return left
         time.sleep(0.01)
@@ -77,10 +87,10 @@ def signal_process(pid: int, start: int, number: signal.Signals) -> bool:
         os.close(handle)
 
 
-def inventory(mark: str, supervisor: int) -> list[Process]:
+def inventory(signs: Signs, supervisor: int) -> list[Process]:
     """id (pid), role and memory (PSS in bytes) of every process of the switch."""
     rows: list[Process] = []
-    for pid in sorted({*marked(mark), supervisor}):
+    for pid in sorted({*members(signs), supervisor}):
         memory = _pss(pid)
         if memory:
             role = "supervisor" if pid == supervisor else _role(pid)
@@ -88,13 +98,13 @@ def inventory(mark: str, supervisor: int) -> list[Process]:
     return rows
 
 
-def _kill_marked(pid: int, mark: str) -> None:
+def _kill_member(pid: int, signs: Signs) -> None:
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
-        if _carries(pid, f"{MARK}={mark}".encode()):
+        if _carries(pid, signs):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
     except ProcessLookupError:
         return
@@ -115,8 +125,19 @@ def _read(pid: int, name: str) -> bytes:
         return b""
 
 
-def _carries(pid: int, wanted: bytes) -> bool:
-    return wanted in _read(pid, "environ").split(b"\0")
+def _carries(pid: int, signs: Signs) -> bool:
+    if f"{MARK}={signs.mark}".encode() in _read(pid, "environ").split(b"\0"):
+        return True
+    try:
+        directory = os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
+    except OSError:
+        return False
+    return directory == signs.directory and not _has_terminal(pid)
+
+
+def _has_terminal(pid: int) -> bool:
+    fields = _stat(pid)
+    return not fields or fields[4] != "0"
 
 
 def _stat(pid: int) -> list[str]:

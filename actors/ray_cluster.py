@@ -1,17 +1,16 @@
 """A Ray of our own: its ports, its environment, how it is started.
 
-Each switch has one, with a temporary directory and a block of ports of its own, so that switches do not meet. The block
-keeps clear of the media ports, the SIP listeners and the kernel's ephemeral ports. A random token keeps others
-out of it.
+Each switch has one, with a temporary directory and a block of ports of its own, so that switches do not
+meet. The block keeps clear of the media ports, the SIP listeners and the kernel's ephemeral ports. A random
+token keeps others out of it.
 
-Trimmed to what is needed (217 MB instead of 732 MB): no dashboard, no log monitor, no autoscaler monitor, no metrics.
-The API server always starts; the supervisor ends it when the actors run, for nothing here asks it anything.
+It is trimmed to what is needed (about 180 MB instead of 730 MB): no dashboard, no API server, no log
+monitor, no autoscaler monitor, no metrics (see also ``driver.py``).
 """
 
 import os
 import secrets
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,23 +19,13 @@ from actors.census import MARK
 from actors.placement import hosts_of
 from rayswitch.config import Config
 
-__all__ = ["ADDRESS", "API_SERVER", "Ports", "environment", "free_ports", "start_command"]
+__all__ = ["ADDRESS", "Ports", "environment", "free_ports"]
 
 ADDRESS = "127.0.0.2"  # the loopback network; Ray would replace 127.0.0.1 by an address of the network card
-API_SERVER = "dashboard/dashboard.py"
 OBJECT_STORE = 80_000_000  # bytes; Ray's floor is about 75 MB, and it is never touched
 FIRST, LAST = 10_000, 65_000
 EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
-SERVICES = (
-    "port",
-    "node-manager-port",
-    "object-manager-port",
-    "dashboard-port",
-    "dashboard-agent-listen-port",
-    "dashboard-agent-grpc-port",
-    "runtime-env-agent-port",
-    "metrics-export-port",
-)
+SERVICES = ("gcs", "node_manager", "object_manager", "agent", "agent_grpc", "environment_agent", "metrics")
 FAST = {
     "health_check_initial_delay_ms": "1000",
     "health_check_period_ms": "500",
@@ -62,10 +51,6 @@ class Ports:
     def __init__(self, first: int, size: int) -> None:
         self.services = {name: first + offset for offset, name in enumerate(SERVICES)}
         self.workers = (first + len(SERVICES), first + size - 1)
-
-    @property
-    def gcs(self) -> int:
-        return self.services["port"]
 
 
 def free_ports(config: Config, seed: int) -> Ports:
@@ -135,19 +120,3 @@ def _search_path() -> str:
     ours = str(Path(__file__).resolve().parent.parent)
     inherited = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     return os.pathsep.join([ours, *(part for part in inherited if part != ours)])
-
-
-def start_command(ports: Ports, temp: Path) -> list[str]:
-    """The command that starts GCS, raylet and agents, and returns when they run."""
-    low, high = ports.workers
-    return [
-        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--num-cpus=0"),
-        *("--include-dashboard=false", "--include-log-monitor=false", "--no-monitor"),
-        *("--disable-usage-stats", "--log-style=record", "--log-color=false"),
-        f"--temp-dir={temp}",
-        f"--object-store-memory={OBJECT_STORE}",
-        f"--node-ip-address={ADDRESS}",
-        *(f"--{name}={port}" for name, port in ports.services.items()),
-        f"--min-worker-port={low}",
-        f"--max-worker-port={high}",
-    ]

@@ -1,8 +1,9 @@
 """The run directory: where a running switch keeps its link sockets and the record of itself.
 
-It is ``run`` in the data directory, or a directory under the system's temporary one when socket names there would
-exceed what a Unix address holds (108 bytes). The record tells a later command, or a later switch with this data
-directory, which processes belong to the switch: all that carry its random mark in their environment.
+It is ``run`` in the data directory, or a directory under the system's temporary one when socket names there
+would exceed what a Unix address holds (108 bytes). The record tells a later command, or a later switch with
+this data directory, which processes belong to the switch, by the signs that these carry (see
+``census.py``).
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from actors.census import Signs
 from rayswitch.config import Config
 
 __all__ = ["Record", "make_run_dir", "run_dir"]
@@ -52,6 +54,11 @@ class Record:
     started: float  # unix time
     ready: bool = False
     listeners: tuple[str, ...] = ()
+
+    @property
+    def signs(self) -> Signs:
+        """What its processes carry."""
+        return Signs(self.mark, self.temp)
 
     def save(self, where: Path) -> None:
         """Replace the record in one step."""

@@ -1,12 +1,12 @@
 """The supervisor: the one process in the foreground. It starts a switch, stays, and ends all of it.
 
-Ray is never imported here. What it does in turn: check (see ``preflight.py``), start a Ray of our own, have the driver
-create the actors, say that the switch is ready; then wait for a signal. Ray restarts actors that die; when Ray itself
-dies the switch is over, and whoever supervises the supervisor starts it anew.
+Ray is never imported here. What it does in turn: check (see ``preflight.py``), start a Ray of our own, have
+the driver create the actors, say that the switch is ready; then wait for a signal. Ray restarts actors that
+die; when Ray itself dies the switch is over, and whoever supervises the supervisor starts it anew.
 
-Stopping: every host that has calls ends them ("drain"), then every host gives back what it holds ("close"), then all
-processes of the switch are killed, Ray's own first, and its directories removed. Each step has a time limit; together
-they stay below STOP_SECONDS. It does not matter how far the start had come.
+Stopping: every host that has calls ends them ("drain"), then every host gives back what it holds ("close"),
+then all processes of the switch are killed, Ray's own first, and its directories removed. Each step has a
+time limit; together they stay below STOP_SECONDS. It does not matter how far the start had come.
 
 As a child subreaper it inherits Ray's daemons, which detach themselves, and so hears of their end.
 """
@@ -35,7 +35,7 @@ from rayswitch.config import Config
 __all__ = ["StartFailed", "Supervisor", "become_subreaper", "sweep"]
 
 PR_SET_CHILD_SUBREAPER = 36
-RAY_SECONDS, DRIVER_SECONDS = 60.0, 90.0
+START_SECONDS = 90.0
 DRAIN_SECONDS, CLOSE_SECONDS, KILL_SECONDS = 2.5, 0.8, 1.0
 WATCH_SECONDS = 1.0
 DAEMONS = ("ray gcs", "ray raylet")
@@ -54,7 +54,7 @@ def become_subreaper() -> None:
 
 def sweep(run_dir: Path, record: Record) -> list[int]:
     """End all that is left of a switch and remove its directories; returns who could not be ended."""
-    left = census.end_marked(record.mark, KILL_SECONDS)
+    left = census.end_members(record.signs, KILL_SECONDS)
     shutil.rmtree(record.temp, ignore_errors=True)
     shutil.rmtree(run_dir, ignore_errors=True)
     return left
@@ -66,7 +66,7 @@ class Supervisor:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.run_dir = make_run_dir(config)
-        temp = tempfile.mkdtemp(prefix="rayswitch-")
+        temp = os.path.realpath(tempfile.mkdtemp(prefix="rayswitch-"))
         self.record = Record(token_hex(16), os.getpid(), census.born(os.getpid()), temp, time.time())
         self.record.save(self.run_dir)
         self.environment = ray_cluster.environment(self.record.mark, Path(temp))
@@ -94,9 +94,7 @@ class Supervisor:
         return code if isinstance(code, int) else 0
 
     async def _work(self) -> int:
-        address = await self._start_ray()
-        answers = await self._start_actors(address)
-        await self._end_api_server()
+        answers = await self._start()
         self.record.ready = True
         self.record.listeners = tuple(dict.fromkeys(url for one in answers for url in one["listeners"]))
         self.record.save(self.run_dir)
@@ -105,21 +103,20 @@ class Supervisor:
 
     # The start.
 
-    async def _start_ray(self) -> str:
-        progress("starting Ray")
-        ports = ray_cluster.free_ports(self.config, int(self.record.mark[:8], 16))
-        command = ray_cluster.start_command(ports, Path(self.record.temp))
-        code, output = await self._finished(command, "", RAY_SECONDS)
-        if code != 0:
-            raise StartFailed(f"Ray does not start: {_last_line(output)}")
-        return f"{ray_cluster.ADDRESS}:{ports.gcs}"
-
-    async def _start_actors(self, address: str) -> list[dict[str, Any]]:
+    async def _start(self) -> list[dict[str, Any]]:
+        """Ray and the actors; what the actors say."""
         hosts = [*self.hosts, SWITCHBOARD]
-        progress(f"starting actors: {' '.join(hosts)}")
-        order = {"address": address, "settings": self.config.to_dict(), "hosts": hosts}
+        progress(f"starting Ray and the actors {' '.join(hosts)}")
+        ports = ray_cluster.free_ports(self.config, int(self.record.mark[:8], 16))
+        order = {
+            "temp": self.record.temp,
+            "ports": ports.services,
+            "workers": ports.workers,
+            "settings": self.config.to_dict(),
+            "hosts": hosts,
+        }
         command = [sys.executable, "-m", "actors.driver"]
-        code, output = await self._finished(command, json.dumps(order), DRIVER_SECONDS)
+        code, output = await self._finished(command, json.dumps(order), START_SECONDS)
         if code != 0:
             raise StartFailed(f"the actors do not start: {_last_line(output)}")
         answers: list[dict[str, Any]] = json.loads(output.splitlines()[-1])
@@ -145,13 +142,6 @@ class Supervisor:
             raise StartFailed(f"{' '.join(command[:4])}: no end after {seconds:.0f} s") from None
         return helper.returncode or 0, output.decode("utf-8", "replace")
 
-    async def _end_api_server(self) -> None:
-        """It holds 60 MB and serves nobody here."""
-        for row in census.inventory(self.record.mark, self.record.pid):
-            if row["role"] == "ray api":
-                pid = int(row["id"])
-                census.signal_process(pid, census.born(pid), signal.SIGKILL)
-
     def _ready_line(self) -> str:
         counts = [(letter, sum(host[0] == letter for host in self.hosts)) for letter in "smcr"]
         parts = ", ".join(f"{count} {_NAMES[letter]}{'s' * (count > 1)}" for letter, count in counts if count)
@@ -163,7 +153,7 @@ class Supervisor:
         """Until a signal cancels us, or Ray is gone."""
         daemons = {
             int(row["id"]): str(row["role"])
-            for row in census.inventory(self.record.mark, self.record.pid)
+            for row in census.inventory(self.record.signs, self.record.pid)
             if row["role"] in DAEMONS
         }
         while True:
@@ -197,7 +187,7 @@ class Supervisor:
 
     def _sweep(self) -> list[int]:
         """Ray's daemons first, or they would start again what we end."""
-        for row in census.inventory(self.record.mark, self.record.pid):
+        for row in census.inventory(self.record.signs, self.record.pid):
             if row["role"] in DAEMONS:
                 pid = int(row["id"])
                 census.signal_process(pid, census.born(pid), signal.SIGKILL)

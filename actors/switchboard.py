@@ -153,7 +153,7 @@ class Switchboard:
         }
 
     def _processes(self, record: Record | None) -> list[census.Process]:
-        return census.inventory(record.mark, record.pid) if record else []
+        return census.inventory(record.signs, record.pid) if record else []
 
     async def _registrations(self, peer: str, arguments: Row) -> list[Row]:
         return [row | {"home": host} for host, row in await self._list("registrations", REGISTRATION)]
