@@ -1,8 +1,10 @@
 """Who sends this request? Digest authentication of REGISTER (401) and INVITE (407), RFC 3261 §22, 7616, 8760.
 
-MD5 and SHA-256 are offered together, the stronger one first.  A nonce proves itself (it is stamped and signed), carries
+MD5 and SHA-256 are offered together, MD5 first: RFC 8760 §2.4 would have the stronger one on top, but phones and tools that
+know only RFC 2617 look at the first challenge and fail on it; who understands SHA-256 finds it in the second.  A nonce proves itself (it is stamped and signed), carries
 the gateway that counts its uses, and a use that was counted before is a replay.  `stale=true` is said only to somebody
-who has just shown that he knows the password.  An unknown user and a wrong password are the same to the one who asks.
+who has just shown that he knows the password.  The digest-uri is not compared with the Request-URI: phones and proxies in
+between write it differently, and a nonce count that was used once is of no use for another request.  An unknown user and a wrong password are the same to the one who asks.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ QUESTION = {
     False: (407, "proxy-authorization", "proxy-authenticate"),
 }
 """By `method == "REGISTER"`: a registrar is asked for as a server, a call passes us as a proxy (§22.2, 22.3)."""
+
+ONLY_MD5 = ("baresip v0.", "baresip v1.")
+"""User-Agents that give up as soon as they see a challenge they cannot answer, though another stands beside it (libre
+before 2.0): they are asked with MD5 alone."""
 
 
 class Authenticator:
@@ -39,7 +45,8 @@ class Authenticator:
         if credentials is None:
             return self.challenge(request, now, stale=False)
         account = self.directory.get(credentials.username)
-        known = self.proves(request, credentials, account or NOBODY) and account is not None
+        ha1 = (account or NOBODY).ha1(credentials.algorithm)
+        known = verify(credentials, ha1, request.method) and account is not None
         state = self.nonces.check(credentials.nonce, credentials.nc, now) if known else "unknown"
         if not known:
             self.failures += 1
@@ -55,15 +62,11 @@ class Authenticator:
                 return credentials
         return None
 
-    def proves(self, request: Request, credentials: Credentials, account: Account) -> bool:
-        """Does the response fit the password, this method and this Request-URI?"""
-        if credentials.uri != request.uri:
-            return False
-        return verify(credentials, account.ha1(credentials.algorithm), request.method)
-
     def challenge(self, request: Request, now: float, stale: bool) -> Response:
-        """401 or 407 with one challenge for each algorithm, strongest first (RFC 8760 §2.4)."""
+        """401 or 407 with one challenge for each algorithm, the one that everybody understands first."""
         status, _, header = QUESTION[request.method == "REGISTER"]
         rows = challenges(self.realm, self.nonces.issue(now), stale)
-        return respond(request, status, to_tag=self.tag, headers=[(header, row) for row in rows])
+        if (request.get("user-agent") or "").startswith(ONLY_MD5):
+            rows = rows[-1:]
+        return respond(request, status, to_tag=self.tag, headers=[(header, row) for row in reversed(rows)])
 
