@@ -2,15 +2,19 @@
 
 The request is kept until its final response (the ACK of a failure and a CANCEL are made from it); after that only the
 octets of the ACK are.  CANCEL waits for a provisional response by itself (§9.1).
+
+Each key has one outcome: a final response, TimedOut or Unreachable.  So a transport error after the final response
+ends the wait without a word, where figure 5 would inform the user once more.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from rayswitch.sip.effects import Deliver
 from rayswitch.sip.events import ResponseReceived, TimedOut, Unreachable
 from rayswitch.sip.flow import Flow
-from rayswitch.sip.machine import TERMINATED, Machine, Table, Timers
+from rayswitch.sip.machine import TERMINATED, Effects, Machine, Table, Timers
 from rayswitch.sip.message import Request, Response
 
 
@@ -25,25 +29,25 @@ class Client(Machine):
         self.request: Request | None = request
         self.data = request.encode()
 
-    def pass_up(self, response: Response) -> None:
+    def pass_up(self, response: Response, out: Effects) -> None:
         """To the user; nobody asked for the response to our CANCEL."""
         if self.key is not None:
-            self.deliver(ResponseReceived(self.key, response, self.flow))
+            out.append(Deliver(ResponseReceived(self.key, response, self.flow)))
 
-    def finished(self, argument: Any) -> None:
+    def finished(self, argument: Any, out: Effects) -> None:
         """From now on nothing of the request is needed."""
         self.request = None
         self.data = b""
 
-    def timed_out(self, argument: Any) -> None:
+    def timed_out(self, argument: Any, out: Effects) -> None:
         """Timer B or F: as if 408 had come (§8.1.3.1)."""
         if self.key is not None:
-            self.deliver(TimedOut(self.key))
+            out.append(Deliver(TimedOut(self.key)))
 
-    def unreachable(self, argument: Any) -> None:
+    def unreachable(self, argument: Any, out: Effects) -> None:
         """The transport failed (§17.1.4)."""
         if self.key is not None:
-            self.deliver(Unreachable(self.key))
+            out.append(Deliver(Unreachable(self.key)))
 
 
 class InviteClient(Client):
@@ -57,37 +61,37 @@ class InviteClient(Client):
         self.cancelling: str | None = None
         """Set when the user wants a CANCEL: the Reason value for it, "" for none."""
 
-    def begin(self, argument: Any) -> None:
+    def begin(self, argument: Any, out: Effects) -> None:
         """Send; timers A (unreliable only) and B."""
-        self.transmit(None)
+        self.transmit(None, out)
         if not self.flow.reliable:
-            self.start("A", self.timers.t1)
-        self.start("B", self.timers.patience)
+            self.start("A", self.timers.t1, out)
+        self.start("B", self.timers.patience, out)
 
-    def again(self, argument: Any) -> None:
+    def again(self, argument: Any, out: Effects) -> None:
         """Timer A doubles without bound; B ends it."""
-        self.transmit(None)
+        self.transmit(None, out)
         self.interval *= 2
-        self.start("A", self.interval)
+        self.start("A", self.interval, out)
 
-    def heard(self, argument: Any) -> None:
+    def heard(self, argument: Any, out: Effects) -> None:
         """A provisional response: no more repetitions."""
         self.data = b""
 
-    def acknowledge(self, response: Response) -> None:
+    def acknowledge(self, response: Response, out: Effects) -> None:
         """The ACK of a failure (§17.1.1.3), the same for every repetition of it."""
         if self.request is not None:
             self.data = ack_of(self.request, response).encode()
             self.request = None
-        self.transmit(None)
+        self.transmit(None, out)
 
-    def quiet(self, argument: Any) -> None:
+    def quiet(self, argument: Any, out: Effects) -> None:
         """Timer D."""
-        self.linger("D", self.timers.d)
+        self.linger("D", self.timers.d, out)
 
-    def accepted(self, argument: Any) -> None:
+    def accepted(self, argument: Any, out: Effects) -> None:
         """Timer M: further 2xx, of forks, still go to the user."""
-        self.start("M", self.timers.patience)
+        self.start("M", self.timers.patience, out)
 
     TABLE: ClassVar[Table] = {
         ("calling", "begin"): ("calling", (begin,)),
@@ -103,6 +107,7 @@ class InviteClient(Client):
         ("proceeding", "error"): (TERMINATED, (Client.unreachable,)),
         ("proceeding", "X"): (TERMINATED, (Client.timed_out,)),
         ("completed", "failure"): ("completed", (acknowledge,)),
+        ("completed", "error"): (TERMINATED, ()),
         ("completed", "D"): (TERMINATED, ()),
         ("accepted", "2xx"): ("accepted", (Client.pass_up,)),
         ("accepted", "M"): (TERMINATED, ()),
@@ -115,27 +120,27 @@ class OtherClient(Client):
     __slots__ = ()
     START = "trying"
 
-    def begin(self, argument: Any) -> None:
+    def begin(self, argument: Any, out: Effects) -> None:
         """Send; timers E (unreliable only) and F."""
-        self.transmit(None)
+        self.transmit(None, out)
         if not self.flow.reliable:
-            self.start("E", self.timers.t1)
-        self.start("F", self.timers.patience)
+            self.start("E", self.timers.t1, out)
+        self.start("F", self.timers.patience, out)
 
-    def again(self, argument: Any) -> None:
+    def again(self, argument: Any, out: Effects) -> None:
         """Timer E doubles up to T2."""
-        self.transmit(None)
+        self.transmit(None, out)
         self.interval = min(2 * self.interval, self.timers.t2)
-        self.start("E", self.interval)
+        self.start("E", self.interval, out)
 
-    def again_slowly(self, argument: Any) -> None:
+    def again_slowly(self, argument: Any, out: Effects) -> None:
         """Somebody works on it: every T2."""
-        self.transmit(None)
-        self.start("E", self.timers.t2)
+        self.transmit(None, out)
+        self.start("E", self.timers.t2, out)
 
-    def quiet(self, argument: Any) -> None:
+    def quiet(self, argument: Any, out: Effects) -> None:
         """Timer K."""
-        self.linger("K", self.timers.t4)
+        self.linger("K", self.timers.t4, out)
 
     TABLE: ClassVar[Table] = {
         ("trying", "begin"): ("trying", (begin,)),
@@ -169,6 +174,7 @@ def cancel_of(request: Request, reason: str) -> Request:
 
 
 def _companion(request: Request, method: str, to: str | None) -> Request:
+    """One Via, the topmost: those below it, if any, are not ours to repeat."""
     headers = [("via", str(request.via)), *(("route", route) for route in request.get_all("route"))]
     headers += [
         ("max-forwards", "70"),

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Self
 
-from rayswitch.sip.message import Message, Request, Response
+from rayswitch.sip.headers import NameAddr
+from rayswitch.sip.message import BadMessage, Message, Request, Response
 from rayswitch.sip.uri import Uri
 
 Headers = Iterable[tuple[str, str]]
@@ -56,7 +57,7 @@ class Dialog:
             local_tag,
             untagged(request.get("from")),
             request.from_.tag or "",
-            contact_of(request) or str(request.from_.uri),
+            contact_of(request) or request.from_.uri_text,
             request.values("record-route"),
             0,
             request.cseq.number,
@@ -111,12 +112,10 @@ class Dialog:
 
     def _way(self) -> tuple[str, list[str]]:
         """Request-URI and Route: a strict router takes the place of the target (§12.2.1.1)."""
-        if not self.routes:
-            return self.target, []
-        first = self.routes[0].partition("<")[2].partition(">")[0]
-        if "lr" in Uri.parse(first).params:
+        strict = strict_router(self.routes[0]) if self.routes else None
+        if strict is None:
             return self.target, self.routes
-        return first, [*self.routes[1:], f"<{self.target}>"]
+        return strict, [*self.routes[1:], f"<{self.target}>"]
 
     def matches(self, request: Request) -> bool:
         """Is this request inside this dialog? Call-ID and both tags (§12.2.2)."""
@@ -161,14 +160,29 @@ def contact_of(message: Message) -> str | None:
     return contacts[0].uri_text if contacts else None
 
 
+def strict_router(route: str) -> str | None:
+    """The URI of a Route value without lr, less what no Request-URI may have (§19.1.1); None for any other.
+
+    A value that cannot be read is taken for a loose router: so it stands in the Route, and is its writer's to judge.
+    """
+    try:
+        uri = NameAddr.parse(route).uri
+    except BadMessage:
+        return None
+    if "lr" in uri.params or uri.scheme not in ("sip", "sips"):
+        return None
+    params = {name: value for name, value in uri.params.items() if name != "method"}
+    return str(Uri(uri.scheme, uri.user, uri.host, uri.port, params, password=uri.password))
+
+
 def untagged(value: str | None) -> str:
-    """A From or To value without its tag parameter."""
+    """A From or To value without its tag parameter, otherwise as it is written."""
     text = value or ""
-    head, mark, tail = text.rpartition(">")
-    if not mark:
-        head, _, tail = text.partition(";")
-        mark = ""
-        tail = f";{tail}" if tail else ""
-        head = f"<{head.strip()}>"
-    params = [part for part in tail.split(";") if part.strip() and not part.strip().lower().startswith("tag=")]
-    return head + mark + "".join(f";{part.strip()}" for part in params)
+    head, _, tag = text.rpartition(";tag=")
+    if head and "tag" not in head.lower() and set('";<>').isdisjoint(tag):
+        return head  # where nearly everybody writes it: at the end
+    address = NameAddr.parse(text)
+    if "tag" not in address.params:
+        return text
+    params = {name: value for name, value in address.params.items() if name != "tag"}
+    return str(NameAddr(address.display, address.uri_text, params))

@@ -18,6 +18,8 @@ MAGIC = "z9hG4bK"
 RANDOM = 6
 """Octets of randomness in a branch or tag; RFC 3261 §19.3 asks for 4."""
 
+HEX = "0123456789abcdef"
+
 
 class Identifiers:
     """Makes identifiers of `owner`; `token(n)` gives n random octets."""
@@ -40,6 +42,10 @@ class Identifiers:
         """A Call-ID (§8.1.1.4) that tells nothing."""
         return self.token(16).hex()
 
+    def loose_tag(self) -> str:
+        """The tag of an answer behind which no call stands (§8.2.6.2): nobody's."""
+        return self.token(RANDOM).hex()
+
     def tag(self, call: str, leg: int) -> str:
         """The tag of half call `leg` of `call` (§19.3)."""
         return f"{call}.{leg}"
@@ -57,6 +63,6 @@ def owner_of(identifier: str) -> str | None:
     """The host that a branch, call id or tag of ours belongs to; None when it cannot be one of ours."""
     owner, dot, rest = identifier.removeprefix(MAGIC).partition(".")
     token = rest[: 2 * RANDOM]
-    if not dot or len(token) != 2 * RANDOM or not 1 < len(owner) <= 8 or not owner.isalnum():
+    if not dot or len(token) != 2 * RANDOM or token.strip(HEX) or not 1 < len(owner) <= 8:
         return None
-    return owner
+    return owner if owner.isalnum() and owner.isascii() else None

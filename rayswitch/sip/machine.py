@@ -1,8 +1,10 @@
-"""What the four transaction machines share: a state, a table, and the list they put their effects in.
+"""What the four transaction machines share: a state, a table, and the actions that add effects to a list.
 
-A table maps (state, event) to (next state, actions).  A pair that is not in it means that the state does not care: a late
-timer, a repeated message.  Machines are numbered; timers carry the number, so a timer of a machine that is gone finds
-nobody.
+A table maps (state, event) to (next state, actions).  A pair that is not in it means that the state does not care: a
+late timer, a repeated message.  An action is called with the event's argument and the list of effects; a machine keeps
+neither, so that one which only waits holds no message.
+
+Machines are numbered; timers carry the number, so a timer of a machine that is gone finds nobody.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-from rayswitch.sip.effects import Deliver, StartTimer, Transmit
+from rayswitch.sip.effects import StartTimer, Transmit
 from rayswitch.sip.flow import Flow
 
-Action = Callable[[Any, Any], None]
+Effects = list[Any]
+Action = Callable[[Any, Any, Effects], None]
 Table = dict[tuple[str, str], tuple[str, tuple[Action, ...]]]
+
+TERMINATED = "terminated"
 
 
 class Timers(NamedTuple):
@@ -32,9 +37,9 @@ class Timers(NamedTuple):
 
 
 class Machine:
-    """One transaction; `data` are the octets it repeats, `out` the effects of the event being handled."""
+    """One transaction; `data` are the octets that it repeats, `interval` the wait before the next repetition."""
 
-    __slots__ = ("data", "flow", "index", "interval", "number", "out", "state", "timers")
+    __slots__ = ("data", "flow", "index", "interval", "number", "state", "timers")
 
     TABLE: ClassVar[Table] = {}
     START: ClassVar[str] = ""
@@ -48,41 +53,32 @@ class Machine:
         self.state = self.START
         self.interval = timers.t1
         self.data = b""
-        self.out: list[Any] = []
 
-    def step(self, event: str, argument: Any, out: list[Any]) -> bool:
+    def step(self, event: str, argument: Any, out: Effects) -> bool:
         """Make the transition for `event`; False when this state does not care."""
         transition = self.TABLE.get((self.state, event))
         if transition is None:
             return False
         self.state, actions = transition
-        self.out = out
         for action in actions:
-            action(self, argument)
+            action(self, argument, out)
         return True
 
-    def transmit(self, argument: Any) -> None:
+    def transmit(self, argument: Any, out: Effects) -> None:
         """Send (again) the octets at hand."""
         if self.data:
-            self.out.append(Transmit(self.flow, self.data))
+            out.append(Transmit(self.flow, self.data))
 
-    def deliver(self, event: Any) -> None:
-        """Tell the user."""
-        self.out.append(Deliver(event))
-
-    def start(self, name: str, delay: float) -> None:
+    def start(self, name: str, delay: float, out: Effects) -> None:
         """Timer `name` of this machine."""
-        self.out.append(StartTimer(delay, (name, self.number)))
+        out.append(StartTimer(delay, (name, self.number)))
 
-    def linger(self, name: str, delay: float) -> None:
+    def linger(self, name: str, delay: float, out: Effects) -> None:
         """A wait for repetitions: none over a reliable transport, there it is over at once."""
         if self.flow.reliable:
             self.state = TERMINATED
         else:
-            self.start(name, delay)
-
-
-TERMINATED = "terminated"
+            self.start(name, delay, out)
 
 
 def kind_of(status: int) -> str:

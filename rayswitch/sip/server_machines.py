@@ -1,17 +1,21 @@
 """The server transactions: RFC 3261 figures 7 (INVITE, as changed by RFC 6026 figure 5) and 8 (others).
 
-Both keep the octets of their last response and nothing else of the exchange; the INVITE itself is kept only until the
+Both keep the octets of their last response and nothing else of the exchange; the request itself is kept only until the
 first response, for the 100 that its gateway may have to send.
+
+A transport error changes nothing (RFC 6026 §8.8).  Timer H ends the wait for an ACK without a word, where §17.2.1 has
+the user told: it has refused the INVITE and has nothing left to do.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from rayswitch.sip.effects import Deliver
 from rayswitch.sip.events import AckReceived
 from rayswitch.sip.flow import Flow
-from rayswitch.sip.machine import TERMINATED, Machine, Table, Timers
-from rayswitch.sip.message import Request, Response
+from rayswitch.sip.machine import TERMINATED, Effects, Machine, Table, Timers
+from rayswitch.sip.message import BadMessage, Request, Response, parse
 
 
 class Server(Machine):
@@ -24,11 +28,18 @@ class Server(Machine):
         self.request: Request | None = request
         self.merge = merge
 
-    def send(self, response: Response) -> None:
+    def send(self, response: Response, out: Effects) -> None:
         """A response of the user: the one that is repeated from now on."""
         self.request = None
         self.data = response.encode()
-        self.transmit(None)
+        self.transmit(None, out)
+
+    def to_tag(self) -> str | None:
+        """The To tag of the last response, when it had one and is still at hand."""
+        try:
+            return parse(self.data).to.tag if self.data else None
+        except BadMessage:
+            return None
 
 
 class InviteServer(Server):
@@ -37,34 +48,34 @@ class InviteServer(Server):
     __slots__ = ()
     START = "proceeding"
 
-    def await_ack(self, argument: Any) -> None:
+    def await_ack(self, argument: Any, out: Effects) -> None:
         """Timers G (unreliable only) and H."""
         if not self.flow.reliable:
-            self.start("G", self.timers.t1)
-        self.start("H", self.timers.patience)
+            self.start("G", self.timers.t1, out)
+        self.start("H", self.timers.patience, out)
 
-    def again(self, argument: Any) -> None:
+    def again(self, argument: Any, out: Effects) -> None:
         """Timer G doubles up to T2."""
-        self.transmit(None)
+        self.transmit(None, out)
         self.interval = min(2 * self.interval, self.timers.t2)
-        self.start("G", self.interval)
+        self.start("G", self.interval, out)
 
-    def confirm(self, argument: Any) -> None:
+    def confirm(self, argument: Any, out: Effects) -> None:
         """Timer I: the ACK may come more than once."""
         self.data = b""
-        self.linger("I", self.timers.t4)
+        self.linger("I", self.timers.t4, out)
 
-    def accept(self, argument: Any) -> None:
+    def accept(self, argument: Any, out: Effects) -> None:
         """Timer L: repetitions of the INVITE are ours, of the 2xx the user's."""
-        self.start("L", self.timers.patience)
+        self.start("L", self.timers.patience, out)
 
-    def forget_octets(self, argument: Any) -> None:
+    def forget_octets(self, argument: Any, out: Effects) -> None:
         """The user repeats its 2xx itself."""
         self.data = b""
 
-    def pass_ack(self, event: AckReceived) -> None:
+    def pass_ack(self, event: AckReceived, out: Effects) -> None:
         """An ACK of a 2xx with the INVITE's own branch (RFC 2543)."""
-        self.deliver(event)
+        out.append(Deliver(event))
 
     TABLE: ClassVar[Table] = {
         ("proceeding", "request"): ("proceeding", (Machine.transmit,)),
@@ -91,9 +102,9 @@ class OtherServer(Server):
     __slots__ = ()
     START = "trying"
 
-    def complete(self, argument: Any) -> None:
+    def complete(self, argument: Any, out: Effects) -> None:
         """Timer J."""
-        self.linger("J", self.timers.patience)
+        self.linger("J", self.timers.patience, out)
 
     TABLE: ClassVar[Table] = {
         ("trying", "request"): ("trying", ()),

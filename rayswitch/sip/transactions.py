@@ -1,10 +1,11 @@
 """The transaction layer (RFC 3261 §17, RFC 6026): matching, numbering, and the tables of the four machines.
 
-A message from the network goes to the machine it matches (§17.1.3, 17.2.3; peers of RFC 2543 by §17.2.3's second rule), or
-makes a new server machine and goes to the user.  The user answers by server number and sends by a key of its own.
+A message from the network goes to the machine it matches (§17.1.3, 17.2.3; peers of RFC 2543 by §17.2.3's second
+rule), or makes a new server machine and goes to the user.  The user answers by server number and sends by a key of its
+own.
 
-Every method returns effects: `Transmit`, `StartTimer`, `Deliver`.  A transaction that only waits out repetitions holds the
-octets of its last message at most.
+Every method returns effects: `Transmit`, `StartTimer`, `Deliver`.  A transaction that only waits out repetitions holds
+the octets of its last message at most.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from rayswitch.sip.events import (
 )
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import MAGIC, Identifiers
-from rayswitch.sip.machine import TERMINATED, Machine, Timers, kind_of
+from rayswitch.sip.machine import TERMINATED, Effects, Machine, Timers, kind_of
 from rayswitch.sip.message import Request, Response, respond
+from rayswitch.sip.response_address import response_flow
 from rayswitch.sip.server_machines import InviteServer, OtherServer, Server
-
-Effects = list[Any]
 
 
 class TransactionLayer:
@@ -42,7 +42,7 @@ class TransactionLayer:
         self.invites: dict[Any, InviteClient] = {}
         """INVITE clients by the user's key, for `cancel`."""
         self.merges: dict[Any, int] = {}
-        """Initial requests by (Call-ID, From tag, CSeq): a second one that took another path is refused 482 (§8.2.2.2)."""
+        """Initial requests by (Call-ID, From tag, CSeq): a second one, by another path, is refused 482 (§8.2.2.2)."""
 
     # -- from the network ----------------------------------------------------------------------------------------------
 
@@ -56,6 +56,8 @@ class TransactionLayer:
         return out
 
     def _response(self, response: Response, flow: Flow, out: Effects) -> None:
+        if len(response.values("via")) > 1:
+            return  # §8.1.3.3: it was meant for somebody else
         client = self.clients.get((response.via.branch, response.cseq.method))
         if client is not None:
             self._step(client, kind_of(response.status), response, out)
@@ -89,7 +91,7 @@ class TransactionLayer:
         elif server is None:
             out.append(Deliver(CancelUnmatched(request, flow)))
         else:
-            self._answer_cancel(index, request, flow, 200, out)
+            self._answer_cancel(index, request, flow, 200, server.to_tag(), out)
             if server.state == "proceeding":
                 out.append(Deliver(CancelReceived(server.number)))
 
@@ -100,14 +102,23 @@ class TransactionLayer:
     def refuse_cancel(self, request: Request, flow: Flow, now: float) -> Effects:
         """481: nobody knows the INVITE of this CANCEL."""
         out: Effects = []
-        self._answer_cancel(self._index(request, "CANCEL"), request, flow, 481, out)
+        index = self._index(request, "CANCEL")
+        known = self.servers.get(index)
+        if known is None:
+            self._answer_cancel(index, request, flow, 481, None, out)
+        else:  # it came again while the other gateways were asked
+            self._step(known, "request", None, out)
         return out
 
-    def _answer_cancel(self, index: Any, request: Request, flow: Flow, status: int, out: Effects) -> None:
+    def _answer_cancel(
+        self, index: Any, request: Request, flow: Flow, status: int, tag: str | None, out: Effects
+    ) -> None:
+        """`tag`: of what the INVITE was answered with so far (§9.2)."""
         request.stamp(*flow.remote)
-        machine = OtherServer(self._number(), index, flow, self.timers, request, None)
+        machine = OtherServer(self._number(), index, response_flow(request, flow), self.timers, request, None)
         self._keep_server(machine)
-        self._step(machine, kind_of(status), respond(request, status), out)
+        response = respond(request, status, to_tag=tag or self.ids.loose_tag())
+        self._step(machine, kind_of(status), response, out)
 
     def _open(self, request: Request, flow: Flow, out: Effects) -> None:
         """A new server transaction."""
@@ -115,12 +126,12 @@ class TransactionLayer:
         merge = None if request.to.tag else (request.call_id, request.from_.tag, request.cseq.number, request.method)
         request.stamp(*flow.remote)
         kind = InviteServer if request.method == "INVITE" else OtherServer
-        machine = kind(self._number(), index, flow, self.timers, request, merge)
+        machine = kind(self._number(), index, response_flow(request, flow), self.timers, request, merge)
         self._keep_server(machine)
         if merge is not None:
             if merge in self.merges:
                 machine.merge = None
-                self._step(machine, "failure", respond(request, 482), out)
+                self._step(machine, "failure", respond(request, 482, to_tag=self.ids.loose_tag()), out)
                 return
             self.merges[merge] = machine.number
         out.append(Deliver(RequestReceived(machine.number, request, flow)))
@@ -128,7 +139,10 @@ class TransactionLayer:
     # -- from the user -------------------------------------------------------------------------------------------------
 
     def request(self, key: Any, request: Request, flow: Flow, now: float) -> Effects:
-        """Send `request` over `flow` in a new client transaction; its events carry `key` (None: no events)."""
+        """Send `request` over `flow` in a new client transaction; its events carry `key` (None: no events).
+
+        The request gets our Via, and is the layer's from now on.
+        """
         out: Effects = []
         branch = self.ids.branch()
         request.prepend("via", via_of(flow, branch))
@@ -194,8 +208,7 @@ class TransactionLayer:
         assert client.request is not None and client.cancelling is not None
         cancel = cancel_of(client.request, client.cancelling)
         self._client(None, cancel, client.flow, client.index[0], out)
-        client.out = out
-        client.start("X", self.timers.patience)
+        client.start("X", self.timers.patience, out)
 
     def _step(self, machine: Machine, event: str, argument: Any, out: Effects) -> None:
         """One transition and what follows from it for the tables."""
