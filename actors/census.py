@@ -23,10 +23,7 @@ MARK = "RAYSWITCH_SWITCH"
 _ROLES = (
     ("gcs_server", "ray gcs"),
     ("raylet/raylet", "ray raylet"),
-    ("dashboard/agent", "ray agent"),
-    ("ray::DashboardAgent", "ray agent"),
-    ("runtime_env/agent", "ray environment agent"),
-    ("ray::RuntimeEnvAgent", "ray environment agent"),
+    ("sleep infinity", "ray agent (idle)"),
     ("SipGatewayActor", "sip gateway"),
     ("MediaGatewayActor", "media gateway"),
     ("CallActor", "call pool"),
