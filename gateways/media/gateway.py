@@ -1,37 +1,77 @@
 """The media gateway: leases ports ahead, connects them to sessions, and counts what passes.
 
-A lease is a pair of bound sockets (RTP, RTCP).  `connect` describes a whole session and may come again with every change,
-or after a restart for ports that this process has never leased: then it binds them again, so that phones that go on
-sending are heard at once.  It runs on the process's loop; packets move in the relay's thread.
+A lease is a pair of bound sockets (RTP, RTCP). `connect` describes a whole session and may come again with every
+change, or after a restart for ports that this process has never leased: then it binds them again, so that phones that
+go on sending are heard at once. It runs on the process's loop and keeps the books; packets move in the relay's thread,
+and so does every touch of a socket that is joined, by orders.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
+import resource
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateways.media.half import Half, bound_pair
 from gateways.media.relay import Relay
 from rayswitch.media.ports import PortPool
+from rayswitch.media.remote import Address, rtcp_address, rtp_address
 
 log = logging.getLogger(__name__)
 
-Pair = tuple[Half, Half]
 TRIES = 32
 """Ports somebody else on the machine has, before a lease gives up."""
 
 
-class Connected:
+class Pair:
+    """The two sockets of a port towards one side; `remote`: where that side said last that it is."""
+
+    __slots__ = ("address", "family", "port", "remote", "rtcp", "rtp")
+
+    def __init__(self, address: str, port: int) -> None:
+        """Binds both; OSError when one of the ports is taken."""
+        self.address = address
+        self.port = port
+        self.family = 6 if ":" in address else 4
+        self.rtp, self.rtcp = bound_pair(self.family, address, port)
+        self.remote: Address | None = None
+
+    @property
+    def halves(self) -> tuple[Half, Half]:
+        """RTP, RTCP."""
+        return self.rtp, self.rtcp
+
+    def close(self) -> None:
+        """Give both sockets back; only while nothing is relayed over them."""
+        self.rtp.close()
+        self.rtcp.close()
+
+
+class Stream:
     """One stream of a session: the pairs towards A and B."""
 
-    __slots__ = ("a", "b", "generation", "ports")
+    __slots__ = ("a", "b", "generation")
 
-    def __init__(self, a: Pair, b: Pair, ports: tuple[int, int]) -> None:
+    def __init__(self, a: Pair, b: Pair) -> None:
         self.a = a
         self.b = b
-        self.ports = ports
         self.generation = -1
+
+    def figures(self) -> list[dict[str, Any]]:
+        """What A has sent us, what B has sent us."""
+        return [self.a.rtp.reception.figures(), self.b.rtp.reception.figures()]
+
+
+class Session:
+    """What `holder` has connected."""
+
+    __slots__ = ("holder", "streams")
+
+    def __init__(self, holder: str) -> None:
+        self.holder = holder
+        self.streams: list[Stream] = []
 
 
 class MediaGateway:
@@ -48,20 +88,23 @@ class MediaGateway:
         self.id = id
         self.addresses = addresses
         self.clock = clock
-        self.pool = PortPool(ports, quarantine)
+        self.pool = PortPool(ports, quarantine, offset=int(clock() * 1000))
         self.relay = Relay()
         self.leased: dict[int, tuple[str, Pair]] = {}
-        self.sessions: dict[str, tuple[str, list[Connected]]] = {}
+        self.sessions: dict[str, Session] = {}
 
     async def start(self) -> None:
-        """Relay from now on."""
+        """Relay from now on. A call needs four descriptors: as many are allowed as the system lets us have."""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.relay.start()
 
     async def close(self) -> None:
         """End the relay and give every socket back."""
         for _, pair in self.leased.values():
-            close(pair)
+            pair.close()
         self.leased.clear()
+        self.sessions.clear()
         self.relay.close()
 
     def lease(self, count: int, family: int, holder: str) -> list[list[Any]]:
@@ -69,33 +112,39 @@ class MediaGateway:
         address = self.addresses.get(family)
         leases: list[list[Any]] = []
         while address is not None and len(leases) < count:
-            found = self.bind_some(family, address)
-            if found is None:
+            pair = self.bind_some(address)
+            if pair is None:
                 break
-            port, pair = found
-            self.leased[port] = (holder, pair)
-            leases.append([port, address])
+            self.leased[pair.port] = (holder, pair)
+            leases.append([pair.port, address])
         return leases
 
-    def bind_some(self, family: int, address: str) -> tuple[int, Pair] | None:
+    def bind_some(self, address: str) -> Pair | None:
         """A port of the pool that can be bound."""
         for _ in range(TRIES):
             port = self.pool.take(self.clock())
             if port is None:
                 return None
-            try:
-                return port, bound_pair(family, address, port)
-            except OSError as error:
-                log.warning("media port %s %d: %s", address, port, error)
-                self.pool.give_back([port], self.clock())
+            pair = self.bind(address, port)
+            if pair is not None:
+                return pair
         return None
+
+    def bind(self, address: str, port: int) -> Pair | None:
+        """This port, which the pool has given out; back into quarantine when somebody else on the machine has it."""
+        try:
+            return Pair(address, port)
+        except (OSError, OverflowError) as error:
+            log.warning("media port %s %d: %s", address, port, error)
+            self.pool.give_back([port], self.clock())
+            return None
 
     def give_back(self, ports: Iterable[int]) -> None:
         """Leases that were not used."""
         for port in ports:
             leased = self.leased.pop(port, None)
             if leased is not None:
-                close(leased[1])
+                leased[1].close()
                 self.pool.give_back([port], self.clock())
 
     def released(self, holder: str) -> None:
@@ -105,33 +154,37 @@ class MediaGateway:
     def holding(self, holder: str, sessions: Iterable[str]) -> None:
         """A holder that came back has these sessions; others of its are over."""
         kept = set(sessions)
-        for session in [name for name, (whose, _) in self.sessions.items() if whose == holder and name not in kept]:
-            self.close_session(session)
+        for name in [name for name, session in self.sessions.items() if session.holder == holder and name not in kept]:
+            self.close_session(name)
 
     def connect(self, session: str, holder: str, streams: list[list[Any]]) -> None:
-        """Switch a session through as described: [[a_port, address], a_remote, [b_port, address], b_remote, generation]."""
-        known = self.sessions.setdefault(session, (holder, []))[1]
+        """Switch a session through as described: [[a_port, address], a_remote, [b_port, address], b_remote, generation]
+        for each stream. A stream whose ports cannot be had ends the description there.
+        """
+        known = self.sessions.setdefault(session, Session(holder))
+        known.holder = holder
         for index, (a, a_remote, b, b_remote, generation) in enumerate(streams):
-            if index == len(known):
-                made = self.joined(a, b)
-                if made is None:
-                    log.error("session %s: ports %s and %s cannot be had", session, a, b)
-                    return
-                known.append(made)
-            self.signal(known[index], a_remote, b_remote, generation)
+            if not self.place(known.streams, index, a, b):
+                log.error("session %s: ports %s and %s cannot be had", session, a, b)
+                return
+            self.signal(known.streams[index], a_remote, b_remote, generation)
 
-    def joined(self, a: list[Any], b: list[Any]) -> Connected | None:
-        """Two pairs that are partners from now on."""
-        near, far = self.pair_of(a), self.pair_of(b)
+    def place(self, streams: list[Stream], index: int, a: list[Any], b: list[Any]) -> bool:
+        """Stream `index` uses these ports from now on; a port that it had and no longer uses is put away."""
+        old = streams[index] if index < len(streams) else None
+        if old is not None and (old.a.port, old.b.port) == (a[0], b[0]):
+            return True
+        had = {pair.port: pair for pair in (old.a, old.b)} if old else {}
+        pairs = [had.get(port[0]) or self.pair_of(port) for port in (a, b)]
+        near, far = pairs
         if near is None or far is None:
-            self.put_away([(port[0], pair) for port, pair in ((a, near), (b, far)) if pair is not None])
-            return None
-        for one, other in zip(near, far, strict=True):
-            one.partner, other.partner = other, one
-        for half in (*near, *far):
-            half.drain()
-            self.relay.add(half)
-        return Connected(near, far, (a[0], b[0]))
+            self.put_away(pair for pair in pairs if pair and pair.port not in had)
+            return False
+        self.put_away(pair for pair in had.values() if pair not in pairs)
+        streams[index : index + 1] = [Stream(near, far)]
+        for mine, its in zip(near.halves, far.halves, strict=True):
+            self.relay.order(functools.partial(self.relay.join, mine, its))
+        return True
 
     def pair_of(self, port: list[Any]) -> Pair | None:
         """The leased pair of a port, or, after a restart, the port bound anew."""
@@ -139,61 +192,51 @@ class MediaGateway:
         leased = self.leased.pop(number, None)
         if leased is not None:
             return leased[1]
-        if not self.pool.claim(number):
-            return None
-        try:
-            return bound_pair(6 if ":" in address else 4, address, number)
-        except OSError as error:
-            log.error("media port %s %d: %s", address, number, error)
-            self.pool.give_back([number], self.clock())
-            return None
+        return self.bind(address, number) if self.pool.claim(number) else None
 
-    def signal(self, stream: Connected, a_remote: Any, b_remote: Any, generation: int) -> None:
-        """The addresses the two sides have signalled; a higher generation opens the latch of a side that changed."""
+    def signal(self, stream: Stream, a_remote: Any, b_remote: Any, generation: int) -> None:
+        """The addresses the two sides have signalled; a higher generation opens the latch of a side that changed.
+
+        None (on hold by 0.0.0.0, or not known yet) is no change: a side that comes back with the address it had
+        before is where it was.
+        """
+        newer = generation > stream.generation
+        own = [(pair.address, pair.port) for pair in (stream.a, stream.b)]
         for pair, remote in ((stream.a, a_remote), (stream.b, b_remote)):
-            wanted = tuple(remote) if remote else None
-            changed = generation > stream.generation and pair[0].signalled not in (None, wanted)
-            pair[0].signal(remote, changed)
-            pair[1].signal([remote[0], remote[1] + 1] if remote else None, changed)
-        stream.generation = generation
+            wanted = rtp_address(remote, pair.family, own)
+            reopen = newer and wanted is not None and pair.remote not in (None, wanted)
+            for half, address in zip(pair.halves, (wanted, rtcp_address(wanted)), strict=True):
+                self.relay.order(functools.partial(half.signal, address, reopen))
+            pair.remote = wanted or pair.remote
+        stream.generation = max(generation, stream.generation)
 
     def close_session(self, session: str) -> list[list[dict[str, Any]]]:
         """End a session; its figures per stream, side A and side B; [] when it is not known."""
-        _, streams = self.sessions.pop(session, ("", []))
-        figures = [figures_of(stream) for stream in streams]
-        for stream in streams:
-            self.put_away(list(zip(stream.ports, (stream.a, stream.b), strict=True)))
+        figures = self.figures(session)
+        known = self.sessions.pop(session, None)
+        for stream in known.streams if known else ():
+            self.put_away((stream.a, stream.b))
         return figures
 
-    def put_away(self, pairs: list[tuple[int, Pair]]) -> None:
-        """Out of the relay, closed, into quarantine."""
-        for port, pair in pairs:
-            for half in pair:
-                self.relay.remove(half)
-            close(pair)
-            self.pool.give_back([port], self.clock())
+    def put_away(self, pairs: Iterable[Pair]) -> None:
+        """Out of the relay, closed there, into quarantine."""
+        for pair in pairs:
+            self.relay.order(functools.partial(self.relay.drop, pair.halves))
+            self.pool.give_back([pair.port], self.clock())
 
     def figures(self, session: str) -> list[list[dict[str, Any]]]:
         """What a running session has counted so far."""
-        return [figures_of(stream) for stream in self.sessions.get(session, ("", []))[1]]
+        known = self.sessions.get(session)
+        return [stream.figures() for stream in known.streams] if known else []
 
     def status(self) -> dict[str, Any]:
-        """Ports and traffic of this gateway."""
+        """Ports (pairs) and traffic of this gateway."""
+        self.pool.wake(self.clock())
         return {
-            "ports_free": len(self.pool.free) + len(self.pool.resting),
+            "ports_free": len(self.pool.free),
+            "ports_resting": len(self.pool.resting),
             "ports_leased": len(self.leased),
             "sessions": len(self.sessions),
             "packets": self.relay.packets,
-            "failed": self.relay.failed,
+            "dropped": self.relay.failed,
         }
-
-
-def close(pair: Pair) -> None:
-    """Both sockets."""
-    for half in pair:
-        half.close()
-
-
-def figures_of(stream: Connected) -> list[dict[str, Any]]:
-    """Side A, side B."""
-    return [pair[0].reception.figures() if pair[0].reception else {} for pair in (stream.a, stream.b)]

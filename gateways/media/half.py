@@ -1,14 +1,21 @@
 """One socket of the relay: what it knows of its peer, and the latch (RFC 7362).
 
-Before the peer has sent anything, packets for it go to the address it signalled.  The first packet that comes in decides
-where it really is (behind a NAT, elsewhere); from then on the socket is connected to that address: the kernel lets nobody
-else in and spares us every look at an address.  Only a signalled change opens the latch again.
+Before the peer has sent anything, packets for it go to the address it signalled. The first packet that comes in
+decides where it really is (behind a NAT, elsewhere); from then on the socket is connected to that address: the kernel
+lets nobody else in, spares us every look at an address, and a connected send is the cheapest one. Only a signalled
+change opens the latch again, and then the source it had is not believed for a moment, because the old phone may still
+be sending.
+
+`receive`, `forward` and `count` are what the relay calls for every packet; the latch works by exchanging them, so that
+the packets after it pay nothing for it. Once joined, a half is touched by the relay's thread alone.
 """
 
 from __future__ import annotations
 
 import ctypes
 import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
 from rayswitch.media.reception import Reception
@@ -16,54 +23,120 @@ from rayswitch.media.reception import Reception
 Address = tuple[str, int]
 
 LARGEST = 2048
+"""Octets; more than any RTP packet has that crossed an Ethernet."""
 BACKLOG = 256
+"""Packets that are thrown away or looked through in one go."""
+GRACE = 0.5
+"""Seconds after a signalled change in which the former source cannot latch."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _UNSPECIFIED = bytes(16)
-"""A sockaddr of family AF_UNSPEC: connecting to it dissolves the association (connect(2))."""
+"""A sockaddr of family AF_UNSPEC: connecting to it dissolves the association (connect(2)). Python cannot say it."""
+
+
+class Nothing(Exception):
+    """`Half.receive` has nothing (more) to relay."""
 
 
 class Half:
     """A bound socket; `partner` is the one whose peer gets what comes in here."""
 
-    __slots__ = ("blocked", "fd", "latched", "partner", "reception", "recv", "send", "signalled", "socket")
+    __slots__ = (
+        "blocked",
+        "count",
+        "fd",
+        "former",
+        "former_until",
+        "forward",
+        "partner",
+        "receive",
+        "reception",
+        "signalled",
+        "socket",
+        "source",
+    )  # fmt: skip
 
     def __init__(self, bound: socket.socket, rtp: bool) -> None:
         self.socket = bound
         self.fd = bound.fileno()
-        self.recv = bound.recv
-        self.send = bound.send
         self.partner: Half | None = None
         self.signalled: Address | None = None
-        self.latched = False
+        self.source: Any = None
+        self.former: Any = None
+        self.former_until = 0.0
         self.blocked = 0
-        self.reception = Reception() if rtp else None
+        self.reception = Reception()
+        self.receive: Callable[[int], bytes] = self.latch
+        self.forward: Callable[[bytes], object] = self.discard
+        self.count: Callable[[bytes, float], None] = self.reception.packet if rtp else uncounted
 
-    def signal(self, remote: Any, relatch: bool) -> None:
-        """What the peer's SDP says now; `relatch`: forget where it was heard from."""
-        self.signalled = (remote[0], remote[1]) if remote else None
-        if relatch and self.latched:
-            self.latched = False
+    def join(self, partner: Half) -> None:
+        """What comes in here goes to the peer of `partner`, from now on; what came before that is thrown away."""
+        self.partner = partner
+        self.drain()
+        self.forward = partner.deliverer()
+
+    def signal(self, remote: Address | None, reopen: bool) -> None:
+        """What the peer's SDP says now, None: nothing; `reopen`: find out anew where it is."""
+        self.signalled = remote
+        if reopen and self.source is not None:
+            self.former, self.former_until = self.source, time.monotonic() + GRACE
+            self.source = None
             _libc.connect(self.fd, _UNSPECIFIED, len(_UNSPECIFIED))
+            self.drain()
+            self.receive = self.latch
+            self.tell_partner()
 
-    def latch(self) -> bytes:
-        """The first RTP or RTCP packet (version 2) of a peer: from now on this is its address."""
-        data, source = self.socket.recvfrom(LARGEST)
-        if data and data[0] >> 6 == 2:
-            self.socket.connect(source)
-            self.latched = True
-        return data
+    def deliverer(self) -> Callable[[bytes], object]:
+        """How a packet is sent to this half's peer."""
+        return self.deliver if self.source is None else self.socket.send
+
+    def tell_partner(self) -> None:
+        """The way to our peer has changed."""
+        if self.partner is not None and self.partner.partner is self:
+            self.partner.forward = self.deliverer()
+
+    def latch(self, size: int) -> bytes:
+        """The first packet of a peer: from now on this is its address. It relays what is there, and raises Nothing."""
+        data, source = self.socket.recvfrom(size)
+        if source == self.former and source[:2] != self.signalled and time.monotonic() < self.former_until:
+            self.blocked += 1
+            raise Nothing
+        self.socket.connect(source)
+        self.source, self.former = source, None
+        self.receive = self.socket.recv
+        self.tell_partner()
+        for packet in [data, *self.queued(source)]:
+            self.count(packet, time.monotonic())
+            self.forward(packet)
+        raise Nothing
+
+    def queued(self, source: Any) -> list[bytes]:
+        """What the peer sent meanwhile; what others sent before the kernel kept them out is dropped."""
+        packets: list[bytes] = []
+        for _ in range(BACKLOG):
+            try:
+                data, sender = self.socket.recvfrom(LARGEST)
+            except OSError:
+                break
+            if sender == source:
+                packets.append(data)
+            else:
+                self.blocked += 1
+        return packets
 
     def deliver(self, data: bytes) -> None:
-        """Send to the peer, where it was heard from or where it said it is."""
-        if self.latched:
-            self.send(data)
-        elif self.signalled is not None:
+        """Send to the peer where it said it is."""
+        if self.signalled is not None:
             self.socket.sendto(data, self.signalled)
         else:
             self.blocked += 1
 
+    def discard(self, data: bytes) -> None:
+        """There is no partner (any more)."""
+        self.blocked += 1
+
     def drain(self) -> None:
-        """Throw away what came before anybody was connected."""
+        """Throw away what has come in so far."""
         for _ in range(BACKLOG):
             try:
                 self.socket.recv(LARGEST)
@@ -71,8 +144,16 @@ class Half:
                 return
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Give the socket back; a partner that stays has nobody to send to."""
+        if self.partner is not None and self.partner.partner is self:
+            self.partner.partner, self.partner.forward = None, self.partner.discard
+        self.partner = None
+        self.forward = self.discard
         self.socket.close()
+
+
+def uncounted(data: bytes, now: float) -> None:
+    """RTCP has no figures of its own."""
 
 
 def bound_pair(family: int, address: str, port: int) -> tuple[Half, Half]:
