@@ -6,13 +6,13 @@ have; and it is one process for both because the import also costs most of a sec
 answers as its last line. Ray's daemons and the actors outlive it.
 """
 
+import importlib
 import json
 import logging
 import sys
 from typing import Any
 
 import ray
-from ray import _raylet
 from ray._private import services
 from ray._private.node import Node
 from ray._private.parameter import RayParams
@@ -26,6 +26,7 @@ __all__ = ["Head", "main"]
 READY_SECONDS = 60.0
 
 
+_raylet: Any = importlib.import_module("ray._raylet")  # compiled: it has no types
 PORT_NAMES = (
     _raylet.METRICS_AGENT_PORT_NAME,
     _raylet.METRICS_EXPORT_PORT_NAME,
@@ -48,8 +49,9 @@ class Head(Node):
         del include_dashboard, raise_on_failure
 
     def start_raylet(self, *positions: Any, **options: Any) -> None:
+        node: Any = self
         for name in PORT_NAMES:
-            _raylet.persist_port(self.get_session_dir_path(), self.node_id, name, NO_PORT)
+            _raylet.persist_port(node.get_session_dir_path(), node.node_id, name, NO_PORT)
         real = services.start_ray_process
 
         def start(command: list[str], *rest: Any, **more: Any) -> Any:
