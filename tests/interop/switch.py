@@ -239,6 +239,19 @@ class Switch:
         rows = self.json("cdr", "-n", "0", "--legs")
         return sorted((row for row in rows if row["leg"] == leg), key=lambda row: float(row["start"]))
 
+    def records_of(self, callers: Iterable[str], count: int, since: float = 0.0) -> list[dict[str, Any]]:
+        """The end-to-end records of these callers that began after `since` (Unix seconds), once there are
+        `count`: they are written behind the calls.
+        """
+        wanted, found = set(callers), []
+
+        def are_there() -> bool:
+            found[:] = [row for row in self.cdrs() if row["caller"] in wanted and row["start"] >= since]
+            return len(found) >= count
+
+        await_true(are_there, f"{count} call records", pause=0.2)
+        return found
+
     def await_idle(self, timeout: float = 10.0) -> None:
         """Await that no call is left."""
         await_true(lambda: not self.json("calls"), "no call left", timeout, pause=0.2)
