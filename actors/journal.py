@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from rayswitch.store import BadWrite, Store, StoreError, Write
@@ -44,7 +44,7 @@ class Journal:
         self._limit = limit
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Write, Callback | None]] = deque()
-        self._writing = 0
+        self._added = self._done = 0  # records; both are the loop's alone
         self._wake = threading.Event()
         self._closing = False
         self._gave_up = False
@@ -55,7 +55,7 @@ class Journal:
     @property
     def backlog(self) -> int:
         """Records that are not on disk yet."""
-        return len(self._waiting) + self._writing
+        return self._added - self._done
 
     def append(self, *writes: Write) -> None:
         """Write these some time soon."""
@@ -87,6 +87,7 @@ class Journal:
             self.refused += 1
             self._alarm(f"{self._limit} records wait, refusing more")
             return
+        self._added += 1
         self._waiting.append((write, callback))
         if not self._wake.is_set():
             self._wake.set()
@@ -99,10 +100,8 @@ class Journal:
             if not self._closing:
                 time.sleep(self._window)
             self._wake.clear()
-            self._writing = len(self._waiting)
-            group = [self._waiting.popleft() for _ in range(self._writing)]
+            group = [self._waiting.popleft() for _ in range(len(self._waiting))]
             store = self._persist(store, group)
-            self._writing = 0
         if store is not None:
             store.close()
         self._post(lambda: self._ended.set_result(None))
@@ -121,6 +120,7 @@ class Journal:
         return store
 
     def _apply(self, store: Store, part: list[tuple[Write, Callback | None]]) -> None:
+        count = len(part)
         try:
             store.apply([write for write, _ in part])
         except BadWrite:
@@ -129,7 +129,16 @@ class Journal:
         if self.alarm:
             log.warning("journal: the store takes records again")
             self.alarm = ""
-        self._post(lambda: _call(callback for _, callback in part if callback is not None))
+        self._post(lambda: self._settled(count, [callback for _, callback in part if callback is not None]))
+
+    def _settled(self, count: int, callbacks: list[Callback]) -> None:
+        """On the loop: so many records are done with."""
+        self._done += count
+        for callback in callbacks:
+            try:
+                callback()
+            except Exception:
+                log.exception("journal: what waited for a record failed")
 
     def _taken(self, store: Store, write: Write) -> bool:
         try:
@@ -159,11 +168,3 @@ class Journal:
             self._loop.call_soon_threadsafe(work)
         except RuntimeError:
             log.debug("journal: the loop has ended")
-
-
-def _call(callbacks: Iterable[Callback]) -> None:
-    for callback in callbacks:
-        try:
-            callback()
-        except Exception:
-            log.exception("journal: what waited for a record failed")

@@ -1,0 +1,87 @@
+"""What cannot work is said in one line that names the key."""
+
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from actors.placement import hosts_of
+from actors.preflight import Refused, check_listeners, check_media, lock_data
+from actors.ray_cluster import free_ports
+from actors.rundir import Record, make_run_dir, run_dir
+from rayswitch.config import Config
+
+
+def listening(*urls: str) -> Config:
+    return Config.from_dict({"sip": {"listen": list(urls)}})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_a_busy_port_counts_even_when_its_owner_would_share_it(host: str) -> None:
+    family = socket.AF_INET6 if "::" in host else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_DGRAM)) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind((host.strip("[]"), 0))
+        url = f"udp://{host}:{other.getsockname()[1]}"
+        with pytest.raises(Refused) as refused:
+            check_listeners(listening(url))
+        assert str(refused.value) == f"sip.listen: {url}: the port is in use by another process"
+    check_listeners(listening(url))
+
+
+def test_an_address_of_another_machine() -> None:
+    with pytest.raises(Refused, match=r"^sip.listen: tcp://192\.0\.2\.77:5999: this machine does not have"):
+        check_listeners(listening("tcp://192.0.2.77:5999"))
+    with pytest.raises(Refused, match=r"^media.address: 192\.0\.2\.77: this machine does not have"):
+        check_media(Config.from_dict({"media": {"address": "192.0.2.77"}}))
+
+
+def test_one_switch_for_a_data_directory(tmp_path: Path) -> None:
+    config = Config.from_dict({"data": str(tmp_path / "data")})
+    with lock_data(config), pytest.raises(Refused, match=r"^data: .*is in use by a running switch \(process \d"):
+        lock_data(config)
+    lock_data(config).close()
+
+
+def test_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match=r"^data: .*Not a directory"):
+        lock_data(Config.from_dict({"data": str(tmp_path / "file" / "data")}))
+
+
+def test_the_run_directory_is_short_enough_for_sockets(tmp_path: Path) -> None:
+    near = Config.from_dict({"data": "/srv/rayswitch"})
+    assert run_dir(near) == Path("/srv/rayswitch/run")
+    deep = Config.from_dict({"data": str(tmp_path / ("deep" * 30))})
+    path = make_run_dir(deep)
+    try:
+        assert len(str(path)) < 80
+        assert path.stat().st_mode & 0o777 == 0o700
+        record = Record("mark", 1, 2, "/tmp/x", 3.0, True, ("udp://127.0.0.1:5060",))
+        assert Record.load(path) is None
+        record.save(path)
+        assert Record.load(path) == record
+        (path / "switch.json").write_text("{}")
+        assert Record.load(path) is None
+    finally:
+        (path / "switch.json").unlink(missing_ok=True)
+        path.rmdir()
+
+
+def test_ray_keeps_clear_of_media_listeners_and_ephemeral_ports() -> None:
+    config = Config.from_dict(
+        {"media": {"ports": "10000-19999"}, "sip": {"listen": ["udp://127.0.0.1:20100"], "gateways": 4}}
+    )
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    for seed in range(5):
+        ports = free_ports(config, seed)
+        taken = [*ports.services.values(), *range(ports.workers[0], ports.workers[1] + 1)]
+        assert len(set(taken)) == len(taken) >= 40 + 8 * len(hosts_of(config))
+        assert not any(port < 20000 or port == 20100 or low <= port <= high for port in taken)
+
+
+def test_no_ports_left_for_ray() -> None:
+    config = Config.from_dict({"media": {"ports": "1024-65535"}, "sip": {"listen": ["udp://127.0.0.1:1000"]}})
+    with pytest.raises(OSError, match=r"media\.ports"):
+        free_ports(config, 0)
