@@ -227,9 +227,7 @@ def test_a_silent_peer_is_down_and_comes_back_with_the_same_epoch(
     run(main, tmp_path)
 
 
-def test_big_frames_cross_and_too_big_ones_end_the_connection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_big_frames_cross_and_too_big_ones_end_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main(where: Path) -> None:
         async with hosts(where, "a", "b") as (a, b):
             b.on("size", lambda peer, payload: len(payload))
@@ -241,9 +239,7 @@ def test_big_frames_cross_and_too_big_ones_end_the_connection(
     run(main, tmp_path)
 
 
-def test_garbage_and_silence_before_the_hello_do_no_harm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_garbage_and_silence_before_the_hello_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peering, "HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(peering, "HELLO_SECONDS", 0.1)
 

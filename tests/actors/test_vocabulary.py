@@ -43,11 +43,7 @@ def test_flows_come_back_as_flows() -> None:
 
 
 def classes(module: ModuleType) -> list[type]:
-    return [
-        value
-        for value in vars(module).values()
-        if inspect.isclass(value) and value.__module__ == module.__name__
-    ]
+    return [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == module.__name__]
 
 
 LOCAL = {
