@@ -24,6 +24,7 @@ __all__ = ["ADDRESS", "Ports", "environment", "free_ports"]
 ADDRESS = "127.0.0.2"  # the loopback network; Ray would replace 127.0.0.1 by an address of the network card
 OBJECT_STORE = 80_000_000  # bytes; Ray's floor is about 75 MB, and it is never touched
 FIRST, LAST = 10_000, 65_000
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"  # compiling Ray anew makes every start of a process 1 s longer
 EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
 SERVICES = ("gcs", "node_manager", "object_manager", "agent", "agent_grpc", "environment_agent", "metrics")
 FAST = {
@@ -99,7 +100,9 @@ def environment(mark: str, temp: Path) -> dict[str, str]:
     if not token.exists():
         token.touch(mode=0o600)
         token.write_text(secrets.token_hex(32))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name != NO_BYTECODE
+    }
     flags = {f"RAY_{name}": value for name, value in (TRIMMED | FAST).items()}
     return (
         inherited
