@@ -35,7 +35,7 @@ def serve(pipe: Connection, calls: int) -> None:
 
 
 async def _serve(pipe: Connection, calls: int) -> None:
-    gateway = MediaGateway("m0", {4: HOST}, range(20000, 20000 + 8 * calls), time.monotonic)
+    gateway = MediaGateway("m0", {4: HOST}, range(10000, 10000 + 8 * calls), time.monotonic)
     await gateway.start()
     before = _rss()
     ports = gateway.lease(2 * calls, 4, "s0")

@@ -128,6 +128,7 @@ class MediaGateway:
             pair = self.bind(address, port)
             if pair is not None:
                 return pair
+        log.warning("%d media ports in a row are taken by others on this machine", TRIES)
         return None
 
     def bind(self, address: str, port: int) -> Pair | None:
@@ -135,7 +136,7 @@ class MediaGateway:
         try:
             return Pair(address, port)
         except (OSError, OverflowError) as error:
-            log.warning("media port %s %d: %s", address, port, error)
+            log.debug("media port %s %d: %s", address, port, error)
             self.pool.give_back([port], self.clock())
             return None
 

@@ -6,8 +6,9 @@ lets nobody else in, spares us every look at an address, and a connected send is
 change opens the latch again, and then the source it had is not believed for a moment, because the old phone may still
 be sending.
 
-`receive`, `forward` and `count` are what the relay calls for every packet; the latch works by exchanging them, so that
-the packets after it pay nothing for it. Once joined, a half is touched by the relay's thread alone.
+`receive`, `count` and `forward` are what the relay calls for every packet; it finds them in `wires`. The latch works
+by exchanging them, so that the packets after it pay nothing for it. Once joined, a half is touched by the relay's
+thread alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from typing import Any
 from rayswitch.media.reception import Reception
 
 Address = tuple[str, int]
+Octets = bytes | memoryview
+Receive = Callable[[bytearray], int]
+Count = Callable[[bytes | bytearray, int, float], None]
+Forward = Callable[[Octets], object]
+Wires = dict[int, tuple[Receive, Count, Forward]]
+"""What is called for a packet, by the descriptor it comes in at."""
 
 LARGEST = 2048
 """Octets; more than any RTP packet has that crossed an Ethernet."""
@@ -41,18 +48,8 @@ class Half:
     """A bound socket; `partner` is the one whose peer gets what comes in here."""
 
     __slots__ = (
-        "blocked",
-        "count",
-        "fd",
-        "former",
-        "former_until",
-        "forward",
-        "partner",
-        "receive",
-        "reception",
-        "signalled",
-        "socket",
-        "source",
+        "blocked", "count", "fd", "former", "former_until", "forward", "partner", "receive", "reception", "signalled",
+        "socket", "source", "wires",
     )  # fmt: skip
 
     def __init__(self, bound: socket.socket, rtp: bool) -> None:
@@ -65,15 +62,24 @@ class Half:
         self.former_until = 0.0
         self.blocked = 0
         self.reception = Reception()
-        self.receive: Callable[[int], bytes] = self.latch
-        self.forward: Callable[[bytes], object] = self.discard
-        self.count: Callable[[bytes, float], None] = self.reception.packet if rtp else uncounted
+        self.wires: Wires = {}
+        self.receive: Receive = self.latch
+        self.count: Count = self.reception.packet if rtp else uncounted
+        self.forward: Forward = self.discard
 
-    def join(self, partner: Half) -> None:
+    def join(self, partner: Half, wires: Wires) -> None:
         """What comes in here goes to the peer of `partner`, from now on; what came before that is thrown away."""
         self.partner = partner
         self.drain()
-        self.forward = partner.deliverer()
+        self.wires = wires
+        self.wire(forward=partner.deliverer())
+
+    def wire(self, receive: Receive | None = None, forward: Forward | None = None) -> None:
+        """Exchange what the relay calls for a packet that comes in here."""
+        self.receive = receive or self.receive
+        self.forward = forward or self.forward
+        if self.partner is not None:
+            self.wires[self.fd] = self.receive, self.count, self.forward
 
     def signal(self, remote: Address | None, reopen: bool) -> None:
         """What the peer's SDP says now, None: nothing; `reopen`: find out anew where it is."""
@@ -83,30 +89,30 @@ class Half:
             self.source = None
             _libc.connect(self.fd, _UNSPECIFIED, len(_UNSPECIFIED))
             self.drain()
-            self.receive = self.latch
+            self.wire(receive=self.latch)
             self.tell_partner()
 
-    def deliverer(self) -> Callable[[bytes], object]:
+    def deliverer(self) -> Forward:
         """How a packet is sent to this half's peer."""
         return self.deliver if self.source is None else self.socket.send
 
     def tell_partner(self) -> None:
         """The way to our peer has changed."""
         if self.partner is not None and self.partner.partner is self:
-            self.partner.forward = self.deliverer()
+            self.partner.wire(forward=self.deliverer())
 
-    def latch(self, size: int) -> bytes:
+    def latch(self, buffer: bytearray) -> int:
         """The first packet of a peer: from now on this is its address. It relays what is there, and raises Nothing."""
-        data, source = self.socket.recvfrom(size)
+        data, source = self.socket.recvfrom(len(buffer))
         if source == self.former and source[:2] != self.signalled and time.monotonic() < self.former_until:
             self.blocked += 1
             raise Nothing
         self.socket.connect(source)
         self.source, self.former = source, None
-        self.receive = self.socket.recv
+        self.wire(receive=self.socket.recv_into)
         self.tell_partner()
         for packet in [data, *self.queued(source)]:
-            self.count(packet, time.monotonic())
+            self.count(packet, len(packet), time.monotonic())
             self.forward(packet)
         raise Nothing
 
@@ -124,14 +130,14 @@ class Half:
                 self.blocked += 1
         return packets
 
-    def deliver(self, data: bytes) -> None:
+    def deliver(self, data: Octets) -> None:
         """Send to the peer where it said it is."""
         if self.signalled is not None:
             self.socket.sendto(data, self.signalled)
         else:
             self.blocked += 1
 
-    def discard(self, data: bytes) -> None:
+    def discard(self, data: Octets) -> None:
         """There is no partner (any more)."""
         self.blocked += 1
 
@@ -146,13 +152,14 @@ class Half:
     def close(self) -> None:
         """Give the socket back; a partner that stays has nobody to send to."""
         if self.partner is not None and self.partner.partner is self:
-            self.partner.partner, self.partner.forward = None, self.partner.discard
+            self.partner.wire(forward=self.partner.discard)
+            self.partner.partner = None
         self.partner = None
-        self.forward = self.discard
+        self.wires.pop(self.fd, None)
         self.socket.close()
 
 
-def uncounted(data: bytes, now: float) -> None:
+def uncounted(data: bytes | bytearray, size: int, now: float) -> None:
     """RTCP has no figures of its own."""
 
 

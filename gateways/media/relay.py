@@ -23,7 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from gateways.media.half import LARGEST, Half, Nothing
+from gateways.media.half import LARGEST, Half, Nothing, Wires
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ class Relay:
 
     def __init__(self) -> None:
         self.halves: dict[int, Half] = {}
+        self.wires: Wires = {}
+        self.buffer = bytearray(LARGEST)
+        self.views = [memoryview(self.buffer)[:size] for size in range(LARGEST + 1)]
         self.epoll = select.epoll()
         self.packets = 0
         self.failed = 0
@@ -79,7 +82,7 @@ class Relay:
     def join(self, near: Half, far: Half) -> None:
         """An order: what comes in at one goes out at the other."""
         for half, partner in ((near, far), (far, near)):
-            half.join(partner)
+            half.join(partner, self.wires)
             if half.fd not in self.halves:
                 self.halves[half.fd] = half
                 self.epoll.register(half.fd, select.EPOLLIN)
@@ -108,14 +111,14 @@ class Relay:
             before = now
 
     def relay(self, ready: list[tuple[int, int]], now: float) -> None:
-        """One packet of each socket that has some. A look-up that fails is the wake-up of `order`."""
-        halves = self.halves
+        """One packet of each socket that has some, through one buffer. A look-up that fails is `order` waking us."""
+        wires, buffer, views = self.wires, self.buffer, self.views
         for fd, _ in ready:
             try:
-                half = halves[fd]
-                data = half.receive(LARGEST)
-                half.count(data, now)
-                half.forward(data)
+                receive, count, forward = wires[fd]
+                size = receive(buffer)
+                count(buffer, size, now)
+                forward(views[size])
             except Nothing:
                 pass
             except KeyError:

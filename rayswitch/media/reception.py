@@ -8,7 +8,7 @@ that it outlives a change of codec.
 
 from __future__ import annotations
 
-from struct import Struct, error
+from struct import Struct
 
 HEADER = Struct("!BBHI4x")
 """V/P/X/CC, M/PT, sequence number, timestamp, SSRC (RFC 3550 §5.1)."""
@@ -49,14 +49,15 @@ class Reception:
         self.tick = self.arrival = self.jitter = 0.0
         self.origin = (0.0, 0, 0)
 
-    def packet(self, data: bytes, now: float) -> None:
-        """Count a packet that came at `now` (seconds); what is no RTP counts as a packet and octets only."""
-        self.bytes += len(data)
-        try:
-            lead, kind, sequence, stamp = unpack(data)
-        except error:
+    def packet(self, data: bytes | bytearray, size: int, now: float) -> None:
+        """Count the first `size` octets of `data`, a packet that came at `now` (seconds). What is no RTP counts as a
+        packet and octets only.
+        """
+        self.bytes += size
+        if size < HEADER.size:
             self.strange += 1
             return
+        lead, kind, sequence, stamp = unpack(data)
         if sequence != self.expecting or kind != self.payload_type:
             self.irregular(lead, kind, sequence, stamp, now)
             return

@@ -41,18 +41,20 @@ def anchor(session: Session, endpoints: Sequence[Endpoint | None], origin: int, 
     lines += [line for line in session.lines if line[0] not in "voct" and kept(line)]
     if len(lines) == 2 or lines[2][0] != "s":
         lines.insert(2, "s=-")
-    place = after(lines)
-    lines[place:place] = [f"c=IN {net(shown)}", *(line for line in session.lines if line[0] == "t")]
+    lines.insert(after(lines, "vosiuep"), f"c=IN {net(shown)}")
+    times = [line for line in session.lines if line[0] == "t"] or ["t=0 0"]
+    place = after(lines, "vosiuepcb")
+    lines[place:place] = times
     for number, media in enumerate(session.media):
         endpoint = endpoints[number] if number < len(endpoints) else None
         lines += media_lines(session, media, endpoint, shown)
     return ("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape")
 
 
-def after(lines: list[str]) -> int:
-    """Where c= belongs: behind o=, s=, i=, u=, e=, p= (RFC 8866 §5)."""
+def after(lines: list[str], earlier: str) -> int:
+    """The place behind all lines of these types; c= and t= have theirs (RFC 8866 §5)."""
     for place, line in enumerate(lines):
-        if line[0] not in "vosiuep":
+        if line[0] not in earlier:
             return place
     return len(lines)
 
@@ -62,7 +64,7 @@ def media_lines(session: Session, media: Media, endpoint: Endpoint | None, shown
     port = endpoint.port if endpoint else 0
     lines = [f"m={media.kind} {port} {media.proto} {media.formats}"]
     held = session.address_of(media) in UNSPECIFIED
-    direction = HELD.get(session.direction_of(media)) if held else None
+    direction = HELD.get(session.direction_of(media)) if held and media.port else None
     own = [line for line in media.lines if line[0] != "c" and kept(line)]
     if direction:
         own = [line for line in own if line != f"a={media.direction}"] + [f"a={direction}"]
@@ -90,7 +92,7 @@ def remote_endpoints(session: Session) -> list[Endpoint | None]:
 def remote_endpoint(session: Session, media: Media) -> Endpoint | None:
     """The address of one media line."""
     address = session.address_of(media)
-    numeric = ":" in address or address.replace(".", "").isdigit()
+    numeric = ":" in address or (address.isascii() and address.replace(".", "").isdigit())
     if not media.port or address in UNSPECIFIED or not numeric:
         return None
     return Endpoint(address, media.port)
