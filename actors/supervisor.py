@@ -36,6 +36,7 @@ __all__ = ["StartFailed", "Supervisor", "become_subreaper", "sweep"]
 
 PR_SET_CHILD_SUBREAPER = 36
 START_SECONDS = 90.0
+TEMP = "/tmp"  # not $TMPDIR: Ray adds 70 characters, and a socket address ends after 107
 DRAIN_SECONDS, CLOSE_SECONDS, KILL_SECONDS = 2.5, 0.8, 1.0
 WATCH_SECONDS = 1.0
 DAEMONS = ("ray gcs", "ray raylet")
@@ -66,7 +67,7 @@ class Supervisor:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.run_dir = make_run_dir(config)
-        temp = os.path.realpath(tempfile.mkdtemp(prefix="rayswitch-"))
+        temp = os.path.realpath(tempfile.mkdtemp(prefix="rayswitch-", dir=TEMP))
         self.record = Record(token_hex(16), os.getpid(), census.born(os.getpid()), temp, time.time())
         self.record.save(self.run_dir)
         self.environment = ray_cluster.environment(self.record.mark, Path(temp))
@@ -109,7 +110,7 @@ class Supervisor:
         progress(f"starting Ray and the actors {' '.join(hosts)}")
         ports = ray_cluster.free_ports(self.config, int(self.record.mark[:8], 16))
         order = {
-            "temp": self.record.temp,
+            "temp": f"{self.record.temp}/r",  # Ray opens its directory to everybody; ours stays closed
             "ports": ports.services,
             "workers": ports.workers,
             "settings": self.config.to_dict(),
