@@ -25,7 +25,6 @@ from rayswitch.calls.call import Call, Settings
 from rayswitch.calls.events import (
     Invited,
     Located,
-    MediaFigures,
     MediaGatewayRestarted,
     MediaRefused,
     MediaReserved,
@@ -135,12 +134,7 @@ class CallShell:
 
     def release(self, id: str, effect: fx.ReleaseMedia) -> None:
         if effect.connected:
-            self.media.release(
-                effect.gateway,
-                id,
-                effect.unused,
-                lambda streams: self.host.tell(KIND, id, MediaFigures(streams)),
-            )
+            self.media.release(effect.gateway, id, effect.unused)
         else:
             self.media.give_back(effect.gateway, effect.unused)
 

@@ -59,6 +59,18 @@ class Front:
         self.invites: dict[int, Ref] = {}
         """Server transaction of a ringing INVITE → its call, for the CANCEL."""
         self.failures = 0
+        gateway.user = self.event
+        gateway.doorkeeper = self.challenge
+        gateway.door_tag = self.tag
+
+    def challenge(self, request: Request, flow: Flow, now: float) -> Response | None:
+        """Ask who a new REGISTER or INVITE is from, without keeping anything of it (RFC 3261 §26.3.2.4)."""
+        if request.method not in PROVED or request.to.tag or self.authenticator.credentials(request) is not None:
+            return None
+        if refusal(request) is not None:
+            return None
+        request.stamp(*flow.remote)
+        return self.authenticator.challenge(request, now, stale=False)
 
     def event(self, event: Any, now: float) -> None:
         """One event of the transaction layer; nothing that a message holds gets an exception out of here."""
@@ -218,6 +230,9 @@ class Front:
         owner, entity, key = event.key
         self.calls.ref(entity, owner).tell(type(event)(key))
 
+
+PROVED = frozenset({"REGISTER", "INVITE"})
+"""Requests whose sender has to prove who he is."""
 
 MAX_INVITES = 20_000
 """INVITEs whose CANCEL can still be told; an INVITE lives some seconds, so this is thousands of calls a second."""

@@ -27,8 +27,15 @@ Done = Callable[[str, "list[Port] | None"], None]
 class MediaDesk:
     """Leases for the calls of one host; `gateways` are the ids of the media gateways."""
 
-    def __init__(self, links: Links, gateways: Sequence[str]) -> None:
+    def __init__(
+        self,
+        links: Links,
+        gateways: Sequence[str],
+        figures: Callable[[str, list[Any]], None] = lambda session, streams: None,
+    ) -> None:
+        """`figures(session, streams)` is told what a session that was released has counted."""
         self.links = links
+        links.on("figures", lambda peer, payload: figures(*payload))
         self.order = deque(gateways)
         self.stock: dict[tuple[str, int], list[Port]] = {}
         self.asking: set[tuple[str, int]] = set()
@@ -90,22 +97,15 @@ class MediaDesk:
         """Describe a session to its gateway."""
         self.links.tell(gateway, "media", ["connect", session, streams])
 
-    def release(self, gateway: str, session: str, unused: list[int], done: Callable[[list[Any]], None]) -> None:
-        """End a session; `done(figures)`, unless the gateway does not answer."""
+    def release(self, gateway: str, session: str, unused: list[int]) -> None:
+        """End a session; its figures come back by `figures`, unless the gateway does not answer."""
         self.give_back(gateway, unused)
-        self.spawn(self.close(gateway, session, done))
+        self.links.tell(gateway, "media", ["close", session])
 
     def give_back(self, gateway: str, unused: list[int]) -> None:
         """Ports that were leased and never connected."""
         if unused:
             self.links.tell(gateway, "media", ["give_back", unused])
-
-    async def close(self, gateway: str, session: str, done: Callable[[list[Any]], None]) -> None:
-        """The figures of a session that is over."""
-        try:
-            done(await self.links.ask(gateway, "media", ["close", session]))
-        except LinkError as error:
-            log.warning("no figures of %s from media gateway %s: %s", session, gateway, error)
 
     def forget(self, gateway: str) -> None:
         """The gateway is a new process: what it had leased is void."""

@@ -20,7 +20,7 @@ async def media_process(me: str, config: Config, links: Links) -> Process:
         "lease": lambda peer, count, family: gateway.lease(count, family, peer),
         "give_back": lambda peer, ports: gateway.give_back(ports),
         "connect": lambda peer, session, streams: gateway.connect(session, peer, streams),
-        "close": lambda peer, session: gateway.close_session(session),
+        "close": lambda peer, session: links.tell(peer, "figures", [session, gateway.close_session(session)]),
         "holding": lambda peer, sessions: gateway.holding(peer, sessions),
     }
     links.on("media", lambda peer, order: orders[order[0]](peer, *order[1:]))

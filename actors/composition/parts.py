@@ -20,6 +20,7 @@ from actors.registration import Location, RegistrationShell
 from actors.sip_port import SipPort
 from gateways.wheel import Wheel
 from rayswitch.calls.call import Settings
+from rayswitch.calls.events import MediaFigures
 from rayswitch.calls.registration import Rules
 from rayswitch.config import Config
 from rayswitch.sip.flow import Flow
@@ -43,6 +44,23 @@ class Process:
     close: Callable[[], Awaitable[None]] = nothing
 
 
+class RandomOctets:
+    """Octets of the system's random source, fetched 4 KiB at a time: a system call each would be dear."""
+
+    def __init__(self) -> None:
+        self.stock = b""
+        self.used = 0
+
+    def take(self, count: int) -> bytes:
+        """`count` octets that nobody had before."""
+        end = self.used + count
+        if end > len(self.stock):
+            self.stock, self.used, end = os.urandom(4096), 0, count
+        taken = self.stock[self.used : end]
+        self.used = end
+        return taken
+
+
 class Parts:
     """What entities need, made once a process."""
 
@@ -55,6 +73,7 @@ class Parts:
         self.wall = time.time
         self.wheel = Wheel(loop)
         self.journal = Journal(config.store)
+        self.random = RandomOctets()
         self.host = Host(me, links, self.wheel, self.clock)
         attach(self.host)
         self.location = Location(me, links, Placement.of("registration", config), self.wall)
@@ -63,7 +82,7 @@ class Parts:
 
     def identifiers(self, owner: str) -> Identifiers:
         """Identifiers that carry `owner`."""
-        return Identifiers(owner, os.urandom)
+        return Identifiers(owner, self.random.take)
 
     def serve_registrations(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
         """Make this process a home of registrations, and take in those of the store that live here."""
@@ -90,7 +109,11 @@ class Parts:
 
     def serve_calls(self, sip: SipPort) -> CallShell:
         """Let calls live in this process, and go on with those of its journal."""
-        media = self.media = MediaDesk(self.links, [f"m{n}" for n in range(self.config.media.gateways)])
+        media = self.media = MediaDesk(
+            self.links,
+            [f"m{n}" for n in range(self.config.media.gateways)],
+            lambda session, streams: self.host.tell("call", session, MediaFigures(streams)),
+        )
         shell = CallShell(
             self.me,
             self.host,

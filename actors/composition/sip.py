@@ -39,9 +39,10 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     directory = DirectoryFeed(config, links)
     directory.load()
     ids = parts.identifiers(me)
-    authenticator = Authenticator(config.domain, directory.directory, Nonces(secret, me, NONCE_LIFETIME), ids.tag(ids.call(), 0))
+    authenticator = Authenticator(
+        config.domain, directory.directory, Nonces(secret, me, NONCE_LIFETIME), ids.tag(ids.call(), 0)
+    )
     front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, parts.wall)
-    gateway.user = front.event
     registrations: RegistrationShell | None = None
     calls: CallShell | None = None
     if config.actors.registration.placement == "gateway":

@@ -33,6 +33,8 @@ Tap = Callable[[float, str, Flow, str], None]
 """Sees (time, "in" or "out", flow, text without secrets) of every message."""
 
 LOGGED_SOURCES = 1000
+TRYING_SECONDS = 0.15
+"""When the callee's phone rings sooner than that, its 180 says all that a 100 would."""
 
 
 class Peers(Protocol):
@@ -71,6 +73,10 @@ class SipGateway:
         self.sockets = sockets(self)
         self.oversize = Oversize(self.sockets)
         self.user: Callable[[Any, float], None] = lambda event, now: None
+        self.doorkeeper: Callable[[Request, Flow, float], Response | None] = lambda request, flow, now: None
+        """Answers a request without a transaction (§8.2.7), or lets it pass: asking who somebody is costs no state."""
+        self.door_tag = ""
+        """The To tag of those answers; their ACKs end here."""
         self.trace: set[Tap] = set()
         self.received = self.sent = self.malformed = self.forwarded_away = self.errors = 0
         self.complained: dict[str, float] = {}
@@ -120,9 +126,21 @@ class SipGateway:
             return
         if self.trace:
             self.tap("in", flow, data)
-        validate(message)
         now = self.clock()
+        if message.__class__ is Request and self.kept_out(message, flow, now):
+            return
         self.perform(self.layer.receive(message, flow, now), now)
+
+    def kept_out(self, request: Request, flow: Flow, now: float) -> bool:
+        """Validate a request; True when it was answered, or acknowledges an answer, without any state."""
+        if request.method == "ACK" and request.to.tag == self.door_tag:
+            return True
+        validate(request)
+        answer = self.doorkeeper(request, flow, now)
+        if answer is None:
+            return False
+        self.transmit(flow, answer.encode())
+        return True
 
     def handed_over(self, message: Request | Response, data: bytes, flow: Flow) -> bool:
         """Give a message to the live gateway that owns it."""
@@ -165,13 +183,18 @@ class SipGateway:
                 self.deliver(effect.event, now)
 
     def deliver(self, event: Any, now: float) -> None:
-        """Tell the user; an INVITE it has not answered at once gets 100 (§17.2.1)."""
+        """Tell the user; an INVITE gets 100 unless its user answers soon (§17.2.1 allows 200 ms)."""
         if event.__class__ is CancelUnmatched:
             self.ask_peers(event)
             return
         self.user(event, now)
         if event.__class__ is RequestReceived and event.request.method == "INVITE":
-            self.perform(self.layer.trying(event.server, now), now)
+            self.wheel.start(TRYING_SECONDS, self.try_on, event.server)
+
+    def try_on(self, server: int) -> None:
+        """Nothing was said to this INVITE yet."""
+        now = self.clock()
+        self.perform(self.layer.trying(server, now), now)
 
     def transmit(self, flow: Flow, data: bytes) -> None:
         """Out of our own socket, or that of the gateway that holds the connection."""

@@ -40,8 +40,7 @@ class Authenticator:
 
     def check(self, request: Request, now: float) -> str | Response:
         """The number that was proved, or the response that asks (again) or refuses."""
-        _, header, _ = QUESTION[request.method == "REGISTER"]
-        credentials = self.credentials(request, header)
+        credentials = self.credentials(request)
         if credentials is None:
             return self.challenge(request, now, stale=False)
         account = self.directory.get(credentials.username)
@@ -54,8 +53,9 @@ class Authenticator:
             return credentials.username
         return self.challenge(request, now, stale=state in ("stale", "replay", "foreign"))
 
-    def credentials(self, request: Request, header: str) -> Credentials | None:
+    def credentials(self, request: Request) -> Credentials | None:
         """The credentials for our realm; other realms are other people's (§22.3). BadMessage when unreadable."""
+        _, header, _ = QUESTION[request.method == "REGISTER"]
         for row in request.get_all(header):
             credentials = parse_credentials(row)
             if credentials is not None and credentials.realm == self.realm:
@@ -69,4 +69,3 @@ class Authenticator:
         if (request.get("user-agent") or "").startswith(ONLY_MD5):
             rows = rows[-1:]
         return respond(request, status, to_tag=self.tag, headers=[(header, row) for row in reversed(rows)])
-

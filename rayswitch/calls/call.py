@@ -232,7 +232,8 @@ class Call:
         answered = self.phase == "answered"
         legs = [leg.snapshot() if leg and answered else None for leg in (self.a, self.b)]
         record = self.record.snapshot() if self.record else None
-        return [self.phase, self.gateway, *legs, self.media.snapshot() if self.media else None, record, self.serial]
+        media = self.media.snapshot() if self.media and answered else None
+        return [self.phase, self.gateway, *legs, media, record, self.serial]
 
     @classmethod
     def restore(cls, id: str, plain: list[Any], settings: Settings, ids: Identifiers, offset: float) -> Call:

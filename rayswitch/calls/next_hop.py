@@ -19,7 +19,11 @@ def registered_flow(contact: str, flow: Flow) -> Flow:
     if flow.reliable:
         return flow
     uri = sip_uri(contact)
-    if uri is None or not same_host(uri.host, flow.remote[0]) or (uri.params.get("transport") or "udp").lower() != "udp":
+    if (
+        uri is None
+        or not same_host(uri.host, flow.remote[0])
+        or (uri.params.get("transport") or "udp").lower() != "udp"
+    ):
         return flow
     return flow._replace(remote=(flow.remote[0], uri.port or DEFAULT_PORTS[flow.transport]))
 
