@@ -4,6 +4,7 @@
 process, which is what is promised; a power cut may take the last moments, but never the consistency.
 """
 
+import errno
 import os
 import sqlite3
 import stat
@@ -68,16 +69,22 @@ class Sqlite:
 
 
 def _close_to_others(path: Path) -> None:
-    """Make the file, or take the others' rights on it; SQLite gives its -wal and -shm files the same mode."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Make the file, or take the others' rights on it; SQLite gives its -wal and -shm files the same mode.
+
+    A file that is there is never opened here: closing it would drop the POSIX locks of every connection
+    that this process has to it, and the next process to close the database would take itself for the last
+    one and delete the write-ahead log under our hands (sqlite.org/howtocorrupt.html, 2.2).
+    """
     try:
-        mode = os.fstat(file).st_mode
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
         if not stat.S_ISREG(mode):
-            raise StoreError(f"store {path} is not a regular file")
+            raise StoreError(f"store {path} is not a regular file") from None
         if stat.S_IMODE(mode) & 0o077:
-            os.fchmod(file, 0o600)
-    finally:
-        os.close(file)
+            path.chmod(0o600)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ makes of the same messages; here stands what comes back over the network.
 
 import socket
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -117,7 +118,9 @@ def test_answer(switch: Switch, file: Path, expected: set[int]) -> None:
     status = _final_status(switch, file.read_bytes(), 2.0 if expected else 0.3)
     assert status in expected if expected else status is None
     with Agent(switch.ipv4, "example.com") as phone:
-        alive = phone.transact("OPTIONS", "sip:example.com", "<sip:a@example.com>;tag=1", "<sip:example.com>", "1", 1)
+        alive = phone.transact(
+            "OPTIONS", "sip:example.com", "<sip:a@example.com>;tag=1", "<sip:example.com>", token_hex(8), 1
+        )
     assert alive.status in UNDERSTOOD
 
 
