@@ -75,7 +75,9 @@ class Load:
             self._send(slots[turn % len(slots)], turn // len(slots))
             turn += 1
             self._hear(began + turn * INTERVAL / len(slots))
-        self._hear(time.monotonic() + 0.2)
+        for _ in range(20):
+            if self.heard < self.sent:
+                self._hear(time.monotonic() + 0.1)
 
     def _send(self, phones: list[socket.socket], frame: int) -> None:
         frame += self.sequence
