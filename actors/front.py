@@ -65,7 +65,8 @@ class Front:
 
     def challenge(self, request: Request, flow: Flow, now: float) -> Response | None:
         """Ask who a new REGISTER or INVITE is from, without keeping anything of it (RFC 3261 §26.3.2.4)."""
-        if request.method not in PROVED or request.to.tag or self.authenticator.credentials(request) is not None:
+        header = PROVED.get(request.method)
+        if header is None or request.has(header) or request.to.tag:
             return None
         if refusal(request) is not None:
             return None
@@ -231,8 +232,8 @@ class Front:
         self.calls.ref(entity, owner).tell(type(event)(key))
 
 
-PROVED = frozenset({"REGISTER", "INVITE"})
-"""Requests whose sender has to prove who he is."""
+PROVED = {"REGISTER": "authorization", "INVITE": "proxy-authorization"}
+"""Requests whose sender has to prove who he is, and where he does it."""
 
 MAX_INVITES = 20_000
 """INVITEs whose CANCEL can still be told; an INVITE lives some seconds, so this is thousands of calls a second."""

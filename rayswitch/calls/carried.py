@@ -6,7 +6,7 @@ from rayswitch.sdp.session import BadSession, Session, parse
 
 from rayswitch.sip.message import Message
 
-PASSED = ("subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason")
+PASSED = frozenset({"subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason"})
 SDP_CONTENT = (("content-type", "application/sdp"),)
 ALLOWED_IN_DIALOG = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE"
 
@@ -28,7 +28,10 @@ def readable_session(message: Message) -> Session | None:
 
 def passed_on(message: Message) -> list[tuple[str, str]]:
     """The headers of the table `PASSED` that a message has."""
-    return [(name, value) for name in PASSED for value in message.get_all(name)]
+    names = message.names
+    if PASSED.isdisjoint(names):
+        return []
+    return [(name, value) for name in PASSED.intersection(names) for value in message.get_all(name)]
 
 
 def quoted(display: str) -> str:

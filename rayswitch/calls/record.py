@@ -20,6 +20,12 @@ FIELDS = (
 )  # fmt: skip
 
 
+COLUMNS = ("packets", "bytes", "lost", "jitter")
+NO_FIGURES = {f"{column}_{direction}": 0 for direction in ("rx", "tx") for column in COLUMNS}
+WHOLE = {"leg": "call"}
+HALF_A = {"leg": "a"}
+
+
 class CallRecord:
     """What the rows of one call share; attributes are the columns of `FIELDS`."""
 
@@ -56,23 +62,27 @@ class CallRecord:
 
     def rows(self, call_id: str) -> list[dict[str, Any]]:
         """The rows for the store: A's half, one for each device of B, and the whole."""
-        base = {name: getattr(self, name) for name in FIELDS} | {"call_id": call_id}
-        base["duration"] = self.end - self.answer if self.end and self.answer else 0.0
-        rows = [base | {"leg": "call"} | self.side_figures(0, 1), base | {"leg": "a"} | self.side_figures(0, 1)]
-        for leg, uri, status in self.legs:
-            won = 200 <= status < 300
-            row = base | {"leg": f"b{leg}", "reached": uri, "sip_status": base["sip_status"] if won else status}
-            if not won:
-                row |= {"answer": None, "duration": 0.0, "q850": Q850.get(status, 31), "cause": "not this device"}
-            rows.append(row | (self.side_figures(1, 0) if won else {}))
-        return rows
+        near = {name: getattr(self, name) for name in FIELDS} | self.side_figures(0, 1)
+        near["call_id"] = call_id
+        near["duration"] = self.end - self.answer if self.end and self.answer else 0.0
+        return [near | WHOLE, near | HALF_A, *(self.device(near, *device) for device in self.legs)]
+
+    def device(self, near: dict[str, Any], leg: int, uri: str, status: int) -> dict[str, Any]:
+        """The row of one device of B; only the one that answered has an answer and figures."""
+        row = near | {"leg": f"b{leg}", "reached": uri}
+        if 200 <= status < 300:
+            return row | self.side_figures(1, 0)
+        lost = {"answer": None, "duration": 0.0, "sip_status": status, "q850": Q850.get(status, 31)}
+        return row | NO_FIGURES | lost | {"cause": "not this device"}
 
     def side_figures(self, near: int, far: int) -> dict[str, Any]:
         """Media columns as this half call heard (`rx`, from its phone) and was sent (`tx`), over all streams."""
+        if not self.figures:
+            return NO_FIGURES
         return {
             f"{column}_{direction}": total(self.figures, side, column)
             for direction, side in (("rx", near), ("tx", far))
-            for column in ("packets", "bytes", "lost", "jitter")
+            for column in COLUMNS
         }
 
     def snapshot(self) -> list[Any]:
