@@ -10,6 +10,7 @@ the octets of its last message at most.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from rayswitch.sip.client_machines import Client, InviteClient, OtherClient, cancel_of
@@ -44,13 +45,16 @@ class TransactionLayer:
         self.merges: dict[Any, int] = {}
         """Initial requests by (Call-ID, From tag, CSeq): a second one, by another path, is refused 482 (§8.2.2.2)."""
 
+        self.unanswered: dict[int, float] = {}
+        """When each request but INVITE came that has no final answer yet, oldest first."""
+
     # -- from the network ----------------------------------------------------------------------------------------------
 
     def receive(self, message: Request | Response, flow: Flow, now: float) -> Effects:
         """A message that came over `flow`; `flow.remote` is where it really came from."""
         out: Effects = []
         if isinstance(message, Request):
-            self._request(message, flow, out)
+            self._request(message, flow, now, out)
         else:
             self._response(message, flow, out)
         return out
@@ -64,7 +68,7 @@ class TransactionLayer:
         elif response.cseq.method == "INVITE" and 200 <= response.status < 300:
             out.append(Deliver(ResponseReceived(None, response, flow)))
 
-    def _request(self, request: Request, flow: Flow, out: Effects) -> None:
+    def _request(self, request: Request, flow: Flow, now: float, out: Effects) -> None:
         server = self.servers.get(self._index(request))
         if request.method == "ACK":
             self._ack(server, request, flow, out)
@@ -73,7 +77,7 @@ class TransactionLayer:
         elif server is not None:
             self._step(server, "request", None, out)
         else:
-            self._open(request, flow, out)
+            self._open(request, flow, now, out)
 
     def _ack(self, server: Server | None, request: Request, flow: Flow, out: Effects) -> None:
         event = AckReceived(request, flow)
@@ -120,7 +124,7 @@ class TransactionLayer:
         response = respond(request, status, to_tag=tag or self.ids.loose_tag())
         self._step(machine, kind_of(status), response, out)
 
-    def _open(self, request: Request, flow: Flow, out: Effects) -> None:
+    def _open(self, request: Request, flow: Flow, now: float, out: Effects) -> None:
         """A new server transaction."""
         index = self._index(request)
         merge = None if request.to.tag else (request.call_id, request.from_.tag, request.cseq.number, request.method)
@@ -134,7 +138,18 @@ class TransactionLayer:
                 self._step(machine, "failure", respond(request, 482, to_tag=self.ids.loose_tag()), out)
                 return
             self.merges[merge] = machine.number
+        if kind is OtherServer:
+            self._drop_unanswered(now)
+            self.unanswered[machine.number] = now
         out.append(Deliver(RequestReceived(machine.number, request, flow)))
+
+    def _drop_unanswered(self, now: float) -> None:
+        """After 64 × T1 nobody waits for the answer any more, and none may be sent (RFC 4320 §4.2); a user that has
+        lost the request costs no memory for ever."""
+        due = now - self.timers.patience
+        for number, _ in list(itertools.takewhile(lambda item: item[1] <= due, self.unanswered.items())):
+            del self.unanswered[number]
+            self._forget(self.machines[number])
 
     # -- from the user -------------------------------------------------------------------------------------------------
 
@@ -220,6 +235,8 @@ class TransactionLayer:
             return
         if isinstance(machine, InviteClient):
             self._invite_moved(machine, out)
+        elif state != "proceeding":
+            self.unanswered.pop(machine.number, None)
         if state == TERMINATED:
             self._forget(machine)
 

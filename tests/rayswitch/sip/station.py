@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rayswitch.sip.effects import Deliver, StartTimer, Transmit
+from rayswitch.sip.events import RequestReceived
 from rayswitch.sip.flow import Address, Flow
 from rayswitch.sip.identifiers import Identifiers
 from rayswitch.sip.machine import Timers
@@ -111,7 +112,8 @@ class Station:
     def idle(self) -> bool:
         """Is no transaction left in any table?"""
         layer = self.layer
-        return not (layer.machines or layer.clients or layer.servers or layer.invites or layer.merges)
+        tables = (layer.machines, layer.clients, layer.servers, layer.invites, layer.merges, layer.unanswered)
+        return not any(tables)
 
 
 def incoming(method: str = "INVITE", **changes: str | None) -> Request:
@@ -156,3 +158,12 @@ def parsed_request(data: bytes) -> Request:
     message = parse(data)
     assert isinstance(message, Request)
     return message
+
+
+def opened(request: Request, flow: Flow = UDP) -> tuple[Station, RequestReceived]:
+    """A station that has just been told of `request`."""
+    station = Station()
+    station.receive(request, flow)
+    (event,) = station.take_events()
+    assert isinstance(event, RequestReceived)
+    return station, event

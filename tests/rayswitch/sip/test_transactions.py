@@ -7,7 +7,6 @@ import pytest
 from rayswitch.sip.events import (
     AckReceived,
     CancelReceived,
-    CancelUnmatched,
     RequestReceived,
     ResponseReceived,
     TimedOut,
@@ -17,18 +16,10 @@ from rayswitch.sip.identifiers import owner_of
 from rayswitch.sip.machine import Timers
 from rayswitch.sip.message import Request, respond
 from rayswitch.sip.transactions import TransactionLayer, via_of
-from tests.rayswitch.sip.station import TCP, UDP, Station, answer, incoming, outgoing
+from tests.rayswitch.sip.station import TCP, UDP, Station, answer, incoming, opened, outgoing
 
 OLD = "SIP/2.0/UDP 192.0.2.9:5062"
 OLD_VIAS = [pytest.param(OLD, id="no branch"), pytest.param(f"{OLD};branch=1", id="branch without cookie")]
-
-
-def opened(request: Request, flow: Flow = UDP) -> tuple[Station, RequestReceived]:
-    station = Station()
-    station.receive(request, flow)
-    (event,) = station.take_events()
-    assert isinstance(event, RequestReceived)
-    return station, event
 
 
 def is_new(station: Station, request: Request) -> bool:
@@ -280,77 +271,6 @@ def test_the_same_request_after_the_first_is_over_is_new() -> None:
     assert is_new(station, incoming("MESSAGE", via=FORKED))
 
 
-# -- CANCEL in (§9.2) --------------------------------------------------------------------------------------------------
-
-
-def test_a_cancel_is_answered_and_told_once() -> None:
-    station, event = opened(incoming())
-    for _ in range(3):
-        station.receive(incoming("CANCEL"))
-    assert station.take_events() == [CancelReceived(event.server)]
-    assert [(message.status, message.cseq.method) for message in station.take_sent()] == [(200, "CANCEL")] * 3
-    station.respond(event.server, respond(event.request, 487, to_tag="ours"))
-    station.receive(incoming("ACK"))
-    station.clock.run()
-    assert station.idle
-
-
-def test_the_answer_to_a_cancel_has_the_tag_of_the_invite_s_answer() -> None:
-    """§9.2; before any answer a tag is made (§8.2.6.2)."""
-    station, event = opened(incoming())
-    station.respond(event.server, respond(event.request, 180, to_tag="ours"))
-    station.take_sent()
-    station.receive(incoming("CANCEL"))
-    assert station.take_sent()[0].to.tag == "ours"
-    station, _ = opened(incoming())
-    station.receive(incoming("CANCEL"))
-    assert station.take_sent()[0].to.tag
-
-
-@pytest.mark.parametrize("status", [200, 486])
-def test_a_cancel_that_comes_too_late_is_answered_and_not_told(status: int) -> None:
-    """§9.2: no effect after a final response."""
-    station, event = opened(incoming())
-    station.respond(event.server, respond(event.request, status, to_tag="ours"))
-    station.take_sent()
-    station.receive(incoming("CANCEL"))
-    assert [(message.status, message.cseq.method) for message in station.take_sent()] == [(200, "CANCEL")]
-    assert station.events == []
-
-
-def test_a_cancel_for_nothing_is_the_shell_s_to_ask_about_then_481() -> None:
-    """§9.2; several gateways share one port."""
-    station = Station()
-    station.receive(incoming("CANCEL"))
-    (event,) = station.take_events()
-    assert isinstance(event, CancelUnmatched)
-    assert not station.layer.knows(event.request)
-    station.receive(incoming("CANCEL"))  # again, while others are asked
-    (second,) = station.take_events()
-    for each in (event, second):
-        station.perform(station.layer.refuse_cancel(each.request, each.flow, 0))
-    station.receive(incoming("CANCEL"))
-    refusals = station.take_sent()
-    assert [message.status for message in refusals] == [481, 481, 481]
-    assert len({message.encode() for message in refusals}) == 1
-    assert refusals[0].to.tag
-    assert station.events == []
-    station.clock.run()
-    assert station.idle
-
-
-def test_a_cancel_of_an_invite_here_is_known() -> None:
-    station, _ = opened(incoming())
-    assert station.layer.knows(incoming("CANCEL"))
-    assert not station.layer.knows(incoming("CANCEL", via="SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx"))
-
-
-def test_a_cancel_over_tcp_leaves_nothing_behind() -> None:
-    station, _ = opened(incoming(), TCP)
-    station.receive(incoming("CANCEL"), TCP)
-    assert len(station.layer.machines) == 1
-
-
 # -- the rest ----------------------------------------------------------------------------------------------------------
 
 
@@ -377,6 +297,24 @@ def test_t1_scales_what_hangs_on_it() -> None:
     station.clock.run(64)
     assert station.times() == [0, 1, 3, 7, 15, 31, 63]
     assert station.events == [TimedOut("k")]
+
+
+def test_a_request_that_the_user_never_answers_is_forgotten_with_the_next_one_after_64_t1() -> None:
+    """RFC 4320 §4.2: no final response after that; an INVITE may ring as long as its user likes."""
+    station = Station()
+    station.receive(incoming())
+    station.receive(incoming("OPTIONS"))
+    station.receive(incoming("INFO", cseq="2 INFO"))
+    invite, options, info = station.take_events()
+    station.clock.run(1)
+    station.respond(info.server, respond(info.request, 100))
+    station.clock.run(31)
+    assert len(station.layer.machines) == 3
+    station.receive(incoming("MESSAGE"))
+    assert set(station.layer.machines) == {invite.server, station.take_events()[0].server}
+    assert len(station.layer.unanswered) == 1
+    assert station.respond(options.server, respond(options.request, 200, to_tag="x")) == []
+    assert station.respond(invite.server, respond(invite.request, 486, to_tag="x"))
 
 
 def test_a_thousand_exchanges_leave_nothing() -> None:
