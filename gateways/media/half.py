@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rayswitch.media.reception import Reception
+from rayswitch.rtp.reception import Reception
 
 Address = tuple[str, int]
 Octets = bytes | memoryview

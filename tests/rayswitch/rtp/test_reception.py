@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayswitch.media.reception import SWITCH, Reception
+from rayswitch.rtp.reception import SWITCH, Reception
 
 
 def rtp(sequence: int, stamp: int, payload_type: int = 0, marker: bool = False) -> bytes:
