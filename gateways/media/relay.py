@@ -46,6 +46,7 @@ class Relay:
         self.orders: deque[Callable[[], None]] = deque()
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.epoll.register(self.wake_fd, select.EPOLLIN)
+        self.woken = False
         self.stopping = False
         self.logged = 0.0
         self.thread = threading.Thread(target=self.run, name="relay", daemon=True)
@@ -70,7 +71,9 @@ class Relay:
     def order(self, work: Callable[[], None]) -> None:
         """Have `work` done by the relay's thread, in order; from any thread."""
         self.orders.append(work)
-        os.eventfd_write(self.wake_fd, 1)
+        if not self.woken:  # one wake-up for all orders of a session: it costs more than the orders do
+            self.woken = True
+            os.eventfd_write(self.wake_fd, 1)
 
     def stop(self) -> None:
         """An order: the last one."""
@@ -129,7 +132,8 @@ class Relay:
             os.eventfd_read(self.wake_fd)
 
     def obey(self) -> None:
-        """Carry out what was ordered so far."""
+        """Carry out what was ordered so far; what is ordered from now on wakes us again."""
+        self.woken = False
         for _ in range(len(self.orders)):
             try:
                 self.orders.popleft()()
