@@ -369,3 +369,11 @@ def test_a_transaction_that_only_waits_keeps_octets_at_most(method: str, status:
     kept = [getattr(machine, slot) for kind in type(machine).__mro__ for slot in getattr(kind, "__slots__", ())]
     assert not [value for value in kept if isinstance(value, Request | list | dict)]
     assert bool(machine.data) is (status == 486)
+
+
+def test_while_it_rings_the_octets_of_the_invite_are_not_kept() -> None:
+    """They are never sent again; the request itself is needed for ACK and CANCEL."""
+    station, sent = calling()
+    station.receive(answer(sent, 180))
+    (machine,) = station.layer.machines.values()
+    assert machine.data == b""

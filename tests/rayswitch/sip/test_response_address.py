@@ -44,3 +44,18 @@ def test_received_and_rport_are_stamped_where_the_rfcs_want_them() -> None:
     station.receive(incoming(via="SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK3", call_id="3"))
     stamped = [(event.request.via.received, event.request.via.rport) for event in station.events]
     assert stamped == [("192.0.2.9", 5062), ("192.0.2.9", None), (None, None)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_answer_to_a_cancel_is_stamped_and_sent_likewise(known: bool) -> None:
+    station = Station()
+    via = "SIP/2.0/UDP 10.0.0.5:7777;branch=z9hG4bK1;rport"
+    if known:
+        station.receive(incoming(via=via))
+    station.receive(incoming("CANCEL", via=via))
+    if not known:
+        (event,) = station.events
+        station.perform(station.layer.refuse_cancel(event.request, event.flow, 0))
+    (_, flow, response), *_ = station.sent
+    assert flow == UDP
+    assert (response.via.received, response.via.rport) == ("192.0.2.9", 5062)

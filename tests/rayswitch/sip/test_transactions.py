@@ -250,6 +250,15 @@ def test_a_request_that_comes_by_two_ways_is_refused_the_second_time(method: str
     assert station.idle
 
 
+def test_the_end_of_a_refused_copy_does_not_let_a_third_one_in() -> None:
+    station, _ = opened(incoming())
+    station.receive(incoming(via=FORKED))
+    station.clock.run()  # nobody acknowledges the 482: timer H
+    station.take_sent()
+    station.receive(incoming(via=FORKED.replace("fork2", "fork3")))
+    assert [message.status for message in station.take_sent()] == [482]
+
+
 @pytest.mark.parametrize(
     "other",
     [
