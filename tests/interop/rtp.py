@@ -67,6 +67,7 @@ class Audio:
 
     def __init__(self) -> None:
         self.streams: list[Stream] = []
+        self._measured: list[Stream] = []
         self._poll = select.epoll()
         self._by_fd: dict[int, Stream] = {}
         self._stopped = threading.Event()
@@ -82,14 +83,15 @@ class Audio:
         return stream
 
     def measure(self) -> None:
-        """Begin a new measurement on every stream."""
+        """Begin a new measurement, on the streams that are there now."""
         self.own_delay = 0.0
+        self._measured = list(self.streams)
         for stream in self.streams:
             stream.measure()
 
     def longest_gap(self) -> float:
-        """Over all streams, less what this thread itself was late with sending or listening."""
-        return max(stream.gap for stream in self.streams) - self.own_delay
+        """Over the measured streams, less what this thread itself was late with sending or listening."""
+        return max(stream.gap for stream in self._measured) - self.own_delay
 
     def _run(self) -> None:
         due = time.monotonic()

@@ -254,7 +254,10 @@ class Switch:
 
     def await_idle(self, timeout: float = 10.0) -> None:
         """Await that no call is left."""
-        await_true(lambda: not self.json("calls"), "no call left", timeout, pause=0.2)
+        try:
+            await_true(lambda: not self.json("calls"), "no call left", timeout, pause=0.2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.json('calls')[:3]}") from None
 
 
 def users(first: int, count: int, dialled: int = 0) -> list[User]:
