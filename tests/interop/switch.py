@@ -243,7 +243,8 @@ class Switch:
         """The end-to-end records of these callers that began after `since` (Unix seconds), once there are
         `count`: they are written behind the calls.
         """
-        wanted, found = set(callers), []
+        wanted = set(callers)
+        found: list[dict[str, Any]] = []
 
         def are_there() -> bool:
             found[:] = [row for row in self.cdrs() if row["caller"] in wanted and row["start"] >= since]
