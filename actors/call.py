@@ -1,7 +1,7 @@
 """Calls as entity actors: `CallShell` does what the calls of this host want done, `CallDesk` opens and reaches calls.
 
-A call lives where its placement says: in the gateway where its INVITE landed, or in a host of the call pool.  Its id carries
-that host, so whoever has one of its tags can reach it without asking anybody.
+A call lives where its placement says: in the gateway where its INVITE landed, or in a host of the call pool.  Its id
+carries that host, so whoever has one of its tags can reach it without asking anybody.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The user of a gateway's transaction layer: what is a new request about, and whose is it?
 
 New requests are screened and, for REGISTER and INVITE, authenticated here, against the gateway's own copy of the
-extensions.  Then a REGISTER goes to the home of its address-of-record, an INVITE becomes a call, and whatever belongs to a
-call goes to that call, wherever it lives: its tag says so.
+extensions.  Then a REGISTER goes to the home of its address-of-record, an INVITE becomes a call, and whatever belongs
+to a call goes to that call, wherever it lives: its tag says so.
 """
 
 from __future__ import annotations

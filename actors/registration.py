@@ -1,8 +1,8 @@
 """Registrations as entity actors, and how anybody reaches them.
 
-`RegistrationShell` does what the registrations of this host want done: durable writes before answers, timers, keep-alives.
-`Location` is what the rest of the switch uses: it knows the home of every address-of-record (rendezvous hash over the
-hosts that the placement names) and asks there, in this process or over a link.
+`RegistrationShell` does what the registrations of this host want done: durable writes before answers, timers,
+keep-alives. `Location` is what the rest of the switch uses: it knows the home of every address-of-record (rendezvous
+hash over the hosts that the placement names) and asks there, in this process or over a link.
 
 After a restart the rows of the store are taken in as they are; a registration wakes when it is touched, and all of
 them one after the other in the background, so that a host with 100,000 of them serves its first request at once.

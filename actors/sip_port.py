@@ -1,7 +1,7 @@
 """How a call reaches the SIP gateway that sends for it: directly in the same process, or over a link.
 
-`SipPort` performs the four SIP effects of a call.  The key of a client transaction is (owner host, kind, entity, key of the
-entity), so that the gateway knows whose it is; a server transaction is (gateway, number).
+`SipPort` performs the four SIP effects of a call.  The key of a client transaction is (owner host, kind, entity, key
+of the entity), so that the gateway knows whose it is; a server transaction is (gateway, number).
 """
 
 from __future__ import annotations

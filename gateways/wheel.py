@@ -1,8 +1,9 @@
 """The timer wheel of a process: many timers, one timer of the loop.
 
-SIP starts several timers a message and nearly all of them end unused, so starting and cancelling must cost next to nothing:
-a timer is an entry in the list of its tick (10 ms), a dict holds the ticks that have any, a heap their order.  The loop is
-woken at the first tick only.  Timers fire up to one tick late, never early, in the order of their ticks.
+SIP starts several timers a message and nearly all of them end unused, so starting and cancelling must cost next to
+nothing: a timer is an entry in the list of its tick (10 ms), a dict holds the ticks that have any, a heap their
+order.  The loop is woken at the first tick only.  Timers fire up to one tick late, never early, in the order of their
+ticks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """SIP over TCP (RFC 3261 §18): connections are reused in both directions, framed, limited in number and in patience.
 
-A connection has a number for life; a flow names it by that.  Outgoing ones are made on demand and queue what is to be sent
-until they stand.  Whoever opens a connection and does not finish a message in time is cut off; an idle one is closed after
-the configured time.  CRLF CRLF is answered CRLF (RFC 5626 §4.4.1).
+A connection has a number for life; a flow names it by that.  Outgoing ones are made on demand and queue what is to be
+sent until they stand.  Whoever opens a connection and does not finish a message in time is cut off; an idle one is
+closed after the configured time.  CRLF CRLF is answered CRLF (RFC 5626 §4.4.1).
 """
 
 from __future__ import annotations

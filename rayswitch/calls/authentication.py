@@ -1,15 +1,17 @@
 """Who sends this request? Digest authentication of REGISTER (401) and INVITE (407), RFC 3261 §22, 7616, 8760.
 
-MD5 and SHA-256 are offered together, MD5 first: RFC 8760 §2.4 would have the stronger one on top, but phones and tools that
-know only RFC 2617 look at the first challenge and fail on it; who understands SHA-256 finds it in the second.  A nonce proves itself (it is stamped and signed), carries
-the gateway that counts its uses, and a use that was counted before is a replay.  `stale=true` is said only to somebody
-who has just shown that he knows the password.  The digest-uri is not compared with the Request-URI: phones and proxies in
-between write it differently, and a nonce count that was used once is of no use for another request.  An unknown user and a wrong password are the same to the one who asks.
+MD5 and SHA-256 are offered together, MD5 first: RFC 8760 §2.4 would have the stronger one on top, but phones and
+tools that know only RFC 2617 look at the first challenge and fail on it; who understands SHA-256 finds it in the
+second.  A nonce proves itself (it is stamped and signed), carries the gateway that counts its uses, and a use that
+was counted before is a replay.  `stale=true` is said only to somebody who has just shown that he knows the password.
+The digest-uri is not compared with the Request-URI: phones and proxies in between write it differently, and a nonce
+count that was used once is of no use for another request.  An unknown user and a wrong password are the same to the
+one who asks.
 """
 
 from __future__ import annotations
 
-from rayswitch.calls.directory import NOBODY, Account, Directory
+from rayswitch.calls.directory import NOBODY, Directory
 from rayswitch.sip.digest import Credentials, Nonces, challenges, parse_credentials, verify
 from rayswitch.sip.message import Request, Response, respond
 

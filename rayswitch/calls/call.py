@@ -66,8 +66,8 @@ class Call:
     """One call; `id` names its entity and, through the tags, every message of its dialogs."""
 
     __slots__ = (
-        "a", "b", "branches", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset", "out", "pending",
-        "phase", "record", "recorded", "serial", "settings", "then", "to_ring",
+        "a", "b", "branches", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset", "out",
+        "pending", "phase", "record", "recorded", "serial", "settings", "then", "to_ring",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rayswitch.sdp.session import BadSession, Session, parse
-
 from rayswitch.sip.message import Message
 
 PASSED = frozenset({"subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason"})

@@ -1,7 +1,7 @@
 """The gateway's copy of the extensions: who exists, and the hashed passwords (HA1) to prove it with.
 
-It is filled from versioned rows of the store and kept small (100,000 extensions: about 35 MB), so that a gateway answers
-from it when everything else is away.  Numbers are the user parts of the domain's addresses-of-record.
+It is filled from versioned rows of the store and kept small (100,000 extensions: about 35 MB), so that a gateway
+answers from it when everything else is away.  Numbers are the user parts of the domain's addresses-of-record.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ class Respond:
 
 @dataclass(slots=True)
 class SendRequest:
-    """A request in a client transaction of `gateway`; its events carry `key`.  `flow` says where to (see `next_hop`)."""
+    """A request in a client transaction of `gateway`; its events carry `key`.  `flow` says where to (see
+    `next_hop`)."""
 
     gateway: str
     key: int

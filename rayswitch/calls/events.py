@@ -1,8 +1,8 @@
 """What happens to a call or a registration besides SIP itself.
 
-The SIP events (`RequestReceived`, `ResponseReceived`, …) come from `rayswitch.sip.events`; these are the others: answers
-to the effects of `rayswitch.calls.effects`, timers that ran out, and orders from the operator.  Every class is slotted
-and positional in slot order, so that it can cross a link.
+The SIP events (`RequestReceived`, `ResponseReceived`, …) come from `rayswitch.sip.events`; these are the others:
+answers to the effects of `rayswitch.calls.effects`, timers that ran out, and orders from the operator.  Every class
+is slotted and positional in slot order, so that it can cross a link.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from typing import Any
 
 from rayswitch.sdp.anchor import Endpoint, anchor
 from rayswitch.sdp.session import Session
-
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Message, Request, Response
@@ -33,7 +32,8 @@ class Leg:
     """One half call: `dialog` is None until the other side has answered with a tag."""
 
     __slots__ = (
-        "ack", "dialog", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "unacknowledged", "version",
+        "ack", "dialog", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "unacknowledged",
+        "version",
     )  # fmt: skip
 
     def __init__(self, index: int, flow: Flow) -> None:

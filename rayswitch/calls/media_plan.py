@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rayswitch.calls.effects import ConnectMedia, ReleaseMedia, ReserveMedia
 from rayswitch.sdp.anchor import Endpoint, remote_endpoints
 from rayswitch.sdp.session import Session
-
-from rayswitch.calls.effects import ConnectMedia, ReleaseMedia, ReserveMedia
 
 Side = str
 

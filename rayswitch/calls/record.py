@@ -1,7 +1,8 @@
 """The call detail record: who, when, how long, how it ended, how it sounded (FEATURES §9).
 
-One row for each half call ("a", and "b1", "b2", … for every device that rang) and one end-to-end row ("call").  Times are
-unix seconds; a row is plain data, so the journal of an unfinished call can be turned into rows by another process.
+One row for each half call ("a", and "b1", "b2", … for every device that rang) and one end-to-end row ("call").  Times
+are unix seconds; a row is plain data, so the journal of an unfinished call can be turned into rows by another
+process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is refused before anybody looks at what a request wants (RFC 3261 §8.2, 16.3).
 
-`refusal(request)` is the first objection of the table `CHECKS`, or None.  It needs no state, so that a gateway can say no
-without waking an entity.
+`refusal(request)` is the first objection of the table `CHECKS`, or None.  It needs no state, so that a gateway can
+say no without waking an entity.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The address a request asks to be sent to (RFC 3261 §8.1.2): its first Route, else its Request-URI, when it is numeric."""
+"""The address a request asks to be sent to (RFC 3261 §8.1.2): its first Route, else its Request-URI, when it is
+numeric."""
 
 from __future__ import annotations
 

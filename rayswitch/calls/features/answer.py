@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rayswitch.sdp.anchor import common_codec_names
-from rayswitch.sdp.session import Session
-
 from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, readable_session
 from rayswitch.calls.effects import Respond, SendAck
 from rayswitch.calls.features import branches, exchange, release
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.calls.next_hop import family
+from rayswitch.sdp.anchor import common_codec_names
+from rayswitch.sdp.session import Session
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.message import Response, respond
 

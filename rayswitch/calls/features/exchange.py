@@ -1,20 +1,20 @@
 """A new offer inside the call: re-INVITE and UPDATE from either side (RFC 3261 §14, 3311, 3264).
 
-One exchange at a time passes through a call.  Whoever asks while his own request is open gets 500 with Retry-After, whoever
-asks while the other side's is on its way to him gets 491 (§14.2): he waits and tries again.  A device that answers
-491 itself has it passed to the asker, whose back-off it is.  An UPDATE goes to a peer that does not allow it as re-INVITE.
+One exchange at a time passes through a call.  Whoever asks while his own request is open gets 500 with Retry-After,
+whoever asks while the other side's is on its way to him gets 491 (§14.2): he waits and tries again.  A device that
+answers 491 itself has it passed to the asker, whose back-off it is.  An UPDATE goes to a peer that does not allow it
+as re-INVITE.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rayswitch.sdp.session import BadSession, Session
-
 from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
 from rayswitch.calls.effects import Respond
 from rayswitch.calls.features import answer, release
 from rayswitch.calls.leg import Leg
+from rayswitch.sdp.session import BadSession, Session
 from rayswitch.sip.message import Request, Response, respond
 
 if TYPE_CHECKING:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayswitch.sdp.session import BadSession
-
 from rayswitch.calls.carried import session_of
 from rayswitch.calls.effects import Locate
 from rayswitch.calls.features import branches, release
@@ -16,6 +14,7 @@ from rayswitch.calls.leg import Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.next_hop import family
 from rayswitch.calls.record import CallRecord
+from rayswitch.sdp.session import BadSession
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
 
