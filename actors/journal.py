@@ -108,9 +108,9 @@ class Journal:
     def _run(self) -> None:
         store: Store | None = None
         while self._wake.wait() and not (self._closing and (self._gave_up or not self._waiting)):
+            self._wake.clear()  # before the look at what waits: a wake-up after this line is never lost
             if not self._closing:
                 time.sleep(self._window)
-            self._wake.clear()
             group = [self._waiting.popleft() for _ in range(len(self._waiting))]
             store = self._persist(store, group)
         if store is not None:
