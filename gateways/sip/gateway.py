@@ -10,6 +10,7 @@ the peer takes it (RFC 3261 §18.1.1), one whose connection is gone over a new o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -160,14 +161,15 @@ class SipGateway:
                 self.complained.clear()
             self.complained[flow.remote[0]] = now
             log.warning("malformed message from %s: %s", flow.remote, error.reason)
-        request = error.request
-        if request is None:
-            return
-        try:
+        if error.request is not None:
+            self.answer_broken(error.request, error, flow)
+
+    def answer_broken(self, request: Request, error: BadMessage, flow: Flow) -> None:
+        """The answer goes back to where the request came from; a Via that cannot be read is given back as it is."""
+        with contextlib.suppress(BadMessage):
             request.stamp(*flow.remote)
+        with contextlib.suppress(BadMessage, ValueError):
             self.transmit(flow, respond(request, error.status, error.reason, to_tag="malformed").encode())
-        except (BadMessage, ValueError):
-            return  # not even its Via can be read: nobody to answer
 
     # -- effects -------------------------------------------------------------------------------------------------------
 
