@@ -67,7 +67,7 @@ class Call:
 
     __slots__ = (
         "a", "b", "branches", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset", "out",
-        "pending", "phase", "record", "recorded", "serial", "settings", "then", "to_ring",
+        "pending", "phase", "record", "recorded", "serial", "settings", "strays", "then", "to_ring",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
@@ -90,6 +90,8 @@ class Call:
         self.to_ring: list[list[Any]] = []
         self.pending: dict[int, tuple[Then, Leg, Any]] = {}
         self.serial = 0
+        self.strays: dict[tuple[str, str], Leg] = {}
+        """Half calls that were answered in vain and sent home, by their Call-ID and remote tag."""
         self.record: CallRecord | None = None
         self.recorded = False
 
@@ -200,11 +202,16 @@ class Call:
 
     def timed_out(self, event: TimedOut) -> None:
         """No final response: as if 408 had come (§8.1.3.1)."""
-        self.response(ResponseReceived(event.key, Response.new(408, "Request Timeout", ()), None))
+        self.failed(event.key, 408)
 
     def unreachable(self, event: Unreachable) -> None:
         """It could not be sent: as if 503 had come (§8.1.3.1)."""
-        self.response(ResponseReceived(event.key, Response.new(503, "Service Unavailable", ()), None))
+        self.failed(event.key, 503)
+
+    def failed(self, key: int, status: int) -> None:
+        """A request without an answer; one from before a restart is nobody's."""
+        if key in self.pending:
+            self.response(ResponseReceived(key, Response.new(status), None))
 
     def timer(self, event: TimerFired) -> None:
         """A timer of one of the features."""

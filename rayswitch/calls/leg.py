@@ -59,6 +59,11 @@ class Leg:
         """ "a" for the caller, "b" for the called one."""
         return "b" if self.index else "a"
 
+    @property
+    def call_id(self) -> str:
+        """The Call-ID of its dialog, "" without one."""
+        return self.dialog.call_id if self.dialog else ""
+
     def hear(self, message: Message) -> None:
         """Note what the peer says it can do."""
         allow = message.get("allow")

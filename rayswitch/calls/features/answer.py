@@ -32,9 +32,8 @@ def won(call: Call, leg: Leg, response: Response) -> None:
     assert call.a is not None and call.media is not None
     session = readable_session(response) or leg.sdp
     if session is None:
-        call.ack(leg, 1)
-        release.bye_to(call, leg, None)
-        branches.cancel_all(call, None, spare=leg)
+        branches.too_late(call, leg)
+        branches.cancel_all(call, None)
         release.refuse(call, 488, "No usable SDP in the answer")
         return
     branches.cancel_all(call, ELSEWHERE, spare=leg)
@@ -134,24 +133,24 @@ def repeated(call: Call, response: Response) -> None:
     """A 2xx nobody waits for: our ACK was lost, or a second device behind a proxy answered (§13.2.2.4)."""
     if response.cseq.method != "INVITE" or not 200 <= response.status < 300:
         return
-    for leg in (call.a, call.b, *(branch.leg for branch in call.branches.values())):
-        if leg is None or leg.dialog is None or leg.dialog.call_id != response.call_id:
-            continue
-        if leg.dialog.remote_tag == response.to.tag:
+    kin = [leg for leg in (call.a, call.b, *call.strays.values()) if leg and leg.call_id == response.call_id]
+    for leg in kin:
+        if leg.dialog is not None and leg.dialog.remote_tag == response.to.tag:
             if leg.ack is not None and leg.ack.cseq.number == response.cseq.number:
                 call.out.append(SendAck(call.gateway, leg.ack, leg.flow))
-        else:
-            send_home(call, leg, response)
-        return
+            return
+    if kin and kin[0].dialog is not None:
+        stray = Leg(kin[0].index, kin[0].flow)
+        stray.dialog = Dialog.sibling(kin[0].dialog, response)
+        send_home(call, stray, response.cseq.number)
 
 
-def send_home(call: Call, leg: Leg, response: Response) -> None:
-    """ACK and BYE for a further dialog that one INVITE of ours has made."""
+def send_home(call: Call, leg: Leg, cseq: int) -> None:
+    """ACK and BYE for a half call that was answered in vain; when its 2xx comes again it gets the ACK alone."""
     assert leg.dialog is not None
-    stray = Leg(leg.index, leg.flow)
-    stray.dialog = Dialog.sibling(leg.dialog, response)
-    call.ack(stray, response.cseq.number)
-    release.bye_to(call, stray, None)
+    call.strays[(leg.dialog.call_id, leg.dialog.remote_tag)] = leg
+    call.ack(leg, cseq)
+    release.bye_to(call, leg, None)
 
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'

@@ -15,7 +15,7 @@ from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
-from rayswitch.sip.message import Request, Response
+from rayswitch.sip.message import BadMessage, Request, Response
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -109,15 +109,23 @@ def early_speaker(call: Call, leg: Leg) -> bool:
 def answered(call: Call, leg: Leg, response: Response) -> None:
     """2xx: the winner, or one that lost the race and is sent home."""
     assert leg.invite is not None
-    leg.dialog = Dialog.uac(leg.invite, response)
+    try:
+        leg.dialog = Dialog.uac(leg.invite, response)
+    except BadMessage:
+        failed(call, leg, Response.new(502))
+        return
     leg.hear(response)
     if call.phase == "ringing":
         answer.won(call, leg, response)
     else:
-        del call.branches[leg.index]
-        call.ack(leg, 1)
-        release.bye_to(call, leg, None)
+        too_late(call, leg)
         release.settle(call)
+
+
+def too_late(call: Call, leg: Leg) -> None:
+    """This device has answered in vain: in the record it is one of those that were cancelled."""
+    call.branches.pop(leg.index).row[2] = 487
+    answer.send_home(call, leg, 1)
 
 
 def failed(call: Call, leg: Leg, response: Response) -> None:
@@ -135,11 +143,19 @@ def failed(call: Call, leg: Leg, response: Response) -> None:
 
 
 def best(failures: list[Response]) -> Response:
-    """§16.7 step 6: a 6xx, else the lowest class; within 4xx those that tell the caller what to change."""
+    """§16.7 step 6: a 6xx, else the lowest class; within 4xx those that tell the caller what to change.
+
+    A redirection is not followed here, so it ranks with the failure it becomes.
+    """
     return min(failures, key=lambda failure: PREFERENCE.get(failure.status, (failure.status // 100 * 10 + 5)))
 
 
-PREFERENCE = dict.fromkeys(range(600, 700), 0) | dict.fromkeys((401, 407, 415, 420, 484), 41) | {503: 58, 408: 49}
+PREFERENCE = (
+    dict.fromkeys(range(600, 700), 0)
+    | dict.fromkeys((401, 407, 415, 420, 484), 41)
+    | dict.fromkeys(range(300, 400), 48)
+    | {408: 49, 503: 58}
+)
 
 
 def heard(response: Response) -> tuple[int, str]:
@@ -148,7 +164,7 @@ def heard(response: Response) -> tuple[int, str]:
     return (status, response.reason) if status == response.status else (status, "")
 
 
-TOLD = {401: 403, 407: 403, 503: 480, 305: 480, 300: 480, 301: 480, 302: 480}
+TOLD = dict.fromkeys(range(300, 400), 480) | {401: 403, 407: 403, 503: 480}
 """3xx is not followed here; 503 means that device, not this switch (§16.7 step 6)."""
 
 

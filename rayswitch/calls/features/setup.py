@@ -17,6 +17,7 @@ from rayswitch.calls.record import CallRecord
 from rayswitch.sdp.session import BadSession
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
+from rayswitch.sip.message import BadMessage
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -29,11 +30,14 @@ def invited(call: Call, event: Invited) -> None:
     call.record = CallRecord(event.caller, event.name, event.target, call.wall)
     call.a = leg = Leg(0, event.flow)
     leg.invite, leg.server = event.request, event.server
-    leg.dialog = Dialog.uas(event.request, call.ids.tag(call.id, 0))
     leg.hear(event.request)
     call.media = MediaPlan(family(event.flow))
     try:
+        leg.dialog = Dialog.uas(event.request, call.ids.tag(call.id, 0))
         leg.sdp = session_of(event.request)
+    except BadMessage as error:
+        release.refuse(call, error.status, error.reason)
+        return
     except BadSession as error:
         release.refuse(call, 400, f"Bad SDP: {error}")
         return
