@@ -9,8 +9,8 @@
     relay      OPTIONS, INFO, MESSAGE inside the dialog
     release    CANCEL, BYE, timers, figures, the CDR
 
-    phases:   setup → ringing → answered → ending
-                  └────────┴──────────────↗
+    phases:   setup → ringing → (answering) → answered → ending
+                  └────────┴───────────┴─────────────────↗
 
 A feature is a function `(call, event)`; it appends to `call.out` through the few verbs of `Call`.  Everything that
 survives a process is in `snapshot()`: an answered call can be taken up by another process from it.
@@ -100,9 +100,14 @@ class Call:
         self.now = now
         self.out = out = []
         HANDLERS[type(event)](self, event)
-        if self.recorded and not self.pending:
+        if self.recorded and self.idle:
             out.append(fx.Ended())
         return out
+
+    @property
+    def idle(self) -> bool:
+        """Is nothing expected any more, no response and no port?"""
+        return not self.pending and (self.media is None or not self.media.asked)
 
     @property
     def wall(self) -> float:
@@ -218,14 +223,14 @@ class Call:
         TIMERS[event.name](self, event.data)
 
     def media_reserved(self, event: MediaReserved) -> None:
-        """The ports are there: go on where `reserve` was called, unless the call has ended meanwhile."""
+        """The ports are there: go on where `reserve` was called, unless nobody wants them any more."""
         assert self.media is not None
-        self.media.fill(event.gateway, event.ports)
         then, self.then = self.then, None
-        if then is not None and self.phase != "ending":
-            then()
-        elif self.recorded or self.phase == "ending":
-            self.out.append(self.media.release())
+        if then is None or self.phase == "ending":
+            self.out.append(self.media.decline(event.gateway, event.ports))
+            return
+        self.media.fill(event.gateway, event.ports)
+        then()
 
     def media_restarted(self, event: MediaGatewayRestarted) -> None:
         """Our media gateway forgot us: tell it again (its ports are the same)."""

@@ -20,15 +20,18 @@ Side = str
 class Stream:
     """One media line of the call: ports as [port, address] by side and family, the remote address of each side."""
 
-    __slots__ = ("generation", "ports", "remotes")
+    __slots__ = ("generation", "joined", "ports", "remotes")
 
     def __init__(self) -> None:
         self.ports: dict[tuple[Side, int], list[Any]] = {}
         self.remotes: dict[Side, list[Any] | None] = {"a": None, "b": None}
         self.generation = 0
+        self.joined: set[tuple[Side, int]] = set()
+        """Ports that the media gateway was told to use: they go back with the session."""
 
     def describe(self, families: dict[Side, int]) -> list[Any]:
         """[a_port, a_remote, b_port, b_remote, generation] as `MediaGateway.connect` takes it."""
+        self.joined.update(families.items())
         a, b = self.ports[("a", families["a"])], self.ports[("b", families["b"])]
         return [a, self.remotes["a"], b, self.remotes["b"], self.generation]
 
@@ -65,6 +68,11 @@ class MediaPlan:
             self.streams[index].ports[(side, family)] = list(port)
         self.asked = []
 
+    def decline(self, gateway: str, ports: list[list[Any]]) -> ReleaseMedia:
+        """Ports that came when nobody needed them any more."""
+        self.asked = []
+        return ReleaseMedia(gateway, [port for port, _ in ports], False)
+
     def endpoints(self, side: Side, session: Session, family: int = 0) -> list[Endpoint | None]:
         """Our addresses towards `side`, one for each media line of `session`; None for a line that is switched off."""
         key = (side, family or self.families[side])
@@ -91,8 +99,7 @@ class MediaPlan:
 
     def release(self) -> ReleaseMedia:
         """Give everything back: the connected session, and the ports that were leased for nothing."""
-        used = set(self.families.items()) if self.connected else set()
-        unused = [port[0] for stream in self.streams for key, port in stream.ports.items() if key not in used]
+        unused = [port[0] for stream in self.streams for key, port in stream.ports.items() if key not in stream.joined]
         return ReleaseMedia(self.gateway, unused, self.connected)
 
     def snapshot(self) -> list[Any]:
@@ -115,5 +122,6 @@ class MediaPlan:
             stream.ports = {(side, family): [port, address] for side, family, port, address in ports}
             stream.remotes = {"a": remote_a, "b": remote_b}
             stream.generation = generation
+            stream.joined = set(plan.families.items()) if connected else set()
             plan.streams.append(stream)
         return plan

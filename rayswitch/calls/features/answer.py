@@ -40,6 +40,7 @@ def won(call: Call, leg: Leg, response: Response) -> None:
     del call.branches[leg.index]
     leg.invite = None
     call.b, leg.sdp = leg, session
+    call.phase = "answering"
     call.media.families["b"] = family(leg.flow)
     late = call.a.sdp is None
     if late:

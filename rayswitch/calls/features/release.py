@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.effects import Record, Respond
-from rayswitch.calls.features import branches
+from rayswitch.calls.features import answer, branches
 from rayswitch.calls.leg import Leg
 from rayswitch.sip.message import Request, Response, respond
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FIGURES_WAIT = 2.0
 """Seconds a CDR waits for the media figures of a media gateway that may be dead."""
 
+UNANSWERED = ("setup", "ringing", "answering")
+"""Phases in which the caller still waits for his answer; in the last a device has given one, and ports are missing."""
+
 
 def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
     """BYE from one side (RFC 3261 §15.1.2); before the answer it ends the early dialog, as CANCEL would."""
@@ -30,14 +33,17 @@ def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
     reason = event.request.get("reason")
     if call.phase == "answered":
         end(call, leg.side, 200, "BYE", reason, spare=leg)
-    elif leg is call.a and call.phase in ("setup", "ringing"):
+    elif leg is call.a and call.phase in UNANSWERED:
         give_up(call, reason)
+    elif leg is call.b and call.phase in UNANSWERED:
+        call.b = None
+        refuse(call, 480, side="b")
 
 
 def cancelled(call: Call, event: CancelReceived) -> None:
     """CANCEL of the caller (§9.2), or of an offer that is still on its way (then 487 for that alone)."""
     exchange = call.exchange
-    if call.phase in ("setup", "ringing"):
+    if call.phase in UNANSWERED:
         give_up(call, None)
     elif exchange is not None and exchange.event is not None and exchange.event.server == event.server:
         exchange.refuse(call, 487)
@@ -57,8 +63,11 @@ def refuse(
     side: str = "b",
     reason_from: Response | None = None,
 ) -> None:
-    """The final answer of a call that was never answered."""
+    """The final answer of a call that was never answered; a device that had given its 2xx is sent home."""
     assert call.a is not None and call.a.invite is not None
+    if call.b is not None:
+        answer.send_home(call, call.b, 1)
+        call.b = None
     extra = [*headers, *passed_failure(reason_from)]
     tag = call.ids.tag(call.id, 0)
     response = respond(call.a.invite, status, reason or None, to_tag=tag, headers=extra)
@@ -100,7 +109,7 @@ def said_bye(call: Call, leg: Leg, data: Any, response: Response) -> None:
 def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> None:
     """No matter how: from now on nothing but records and stragglers."""
     assert call.record is not None
-    call.phase = "ending"
+    call.phase, call.then = "ending", None
     call.record.close(call.wall, side, status, cause, q850_of(reason))
     media = call.media
     if media is None or not media.gateway:
@@ -152,7 +161,7 @@ def ordered(call: Call, event: Release) -> None:
     """The operator or a shutdown ends the call."""
     if call.phase == "answered":
         end(call, "", 200, event.cause)
-    elif call.phase in ("setup", "ringing"):
+    elif call.phase in UNANSWERED:
         branches.cancel_all(call, None)
         refuse(call, 503, event.cause)
 

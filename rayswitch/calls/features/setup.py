@@ -65,8 +65,11 @@ def located(call: Call, event: Located) -> None:
 def no_media(call: Call, event: MediaRefused) -> None:
     """503 before anything rings; in a running call only the offer that asked for more fails."""
     del event
-    call.then = None
-    if call.phase == "setup":
+    assert call.media is not None
+    then, call.then, call.media.asked = call.then, None, []
+    if then is None:
+        return
+    if call.phase in release.UNANSWERED:
         release.refuse(call, 503, "No media port free", [("retry-after", "5")])
     elif call.exchange is not None:
         call.exchange.refuse(call, 503)
