@@ -66,7 +66,7 @@ class Call:
     """One call; `id` names its entity and, through the tags, every message of its dialogs."""
 
     __slots__ = (
-        "a", "b", "branches", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset", "out",
+        "a", "b", "branches", "counting", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset", "out",
         "pending", "phase", "record", "recorded", "serial", "settings", "strays", "then", "to_ring",
     )  # fmt: skip
 
@@ -93,6 +93,8 @@ class Call:
         self.strays: dict[tuple[str, str], Leg] = {}
         """Half calls that were answered in vain and sent home, by their Call-ID and remote tag."""
         self.record: CallRecord | None = None
+        self.counting = False
+        """Are the media figures still to come?"""
         self.recorded = False
 
     def handle(self, event: Any, now: float) -> list[Any]:
@@ -106,8 +108,10 @@ class Call:
 
     @property
     def idle(self) -> bool:
-        """Is nothing expected any more, no response and no port?"""
-        return not self.pending and (self.media is None or not self.media.asked)
+        """Is nothing expected any more: no response, no port, no ACK that a BYE waits for?"""
+        if self.pending or (self.media is not None and self.media.asked):
+            return False
+        return all(leg is None or leg.unacknowledged is None for leg in (self.a, self.b))
 
     @property
     def wall(self) -> float:
@@ -264,6 +268,7 @@ class Call:
             self.media_restarted(MediaGatewayRestarted())
         else:
             release.lost(self)
+            self.out.append(fx.Ended())
         return self.out
 
 
@@ -281,7 +286,7 @@ METHODS: dict[str, Callable[[Call, Leg, RequestReceived], None]] = {
 TIMERS: dict[str, Callable[[Call, Any], None]] = {
     "no-answer": branches.no_answer,
     "2xx": answer.again,
-    "figures": release.without_figures,
+    "record": release.write_now,
 }
 
 HANDLERS: dict[type, Callable[[Call, Any], None]] = {

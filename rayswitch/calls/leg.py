@@ -16,9 +16,12 @@ from rayswitch.sip.message import Message, Request, Response
 
 
 class Unacknowledged:
-    """A 2xx that waits for its ACK: sent again after `interval`, given up after 64 × T1 (RFC 3261 §13.3.1.4)."""
+    """A 2xx that waits for its ACK: sent again after `interval`, given up after 64 × T1 (RFC 3261 §13.3.1.4).
 
-    __slots__ = ("cseq", "interval", "response", "server", "waited")
+    `bye` says that the call has ended meanwhile: no BYE may overtake the ACK (§15), so it waits here with its `reason`.
+    """
+
+    __slots__ = ("bye", "cseq", "interval", "reason", "response", "server", "waited")
 
     def __init__(self, server: Any, response: Response, cseq: int, t1: float) -> None:
         self.server = server
@@ -26,6 +29,8 @@ class Unacknowledged:
         self.cseq = cseq
         self.interval = t1
         self.waited = 0.0
+        self.bye = False
+        self.reason: str | None = None
 
 
 class Leg:

@@ -107,14 +107,16 @@ def again(call: Call, data: list[int]) -> None:
     """T1, 2 T1, 4 T1 … up to T2 = 8 T1; the end after 64 T1."""
     leg, t1 = call.leg(data[0]), call.settings.t1
     waiting = leg.unacknowledged if leg else None
-    if leg is None or waiting is None or waiting.cseq != data[1] or call.phase == "ending":
+    if leg is None or waiting is None or waiting.cseq != data[1]:
         return
     waiting.waited += waiting.interval
-    if waiting.waited >= GIVE_UP * t1:
+    left = GIVE_UP * t1 - waiting.waited
+    if left <= 0:
         leg.unacknowledged = None
         release.end(call, "", 408, "No ACK")
+        release.overdue(call, leg, waiting)
         return
-    waiting.interval = min(2 * waiting.interval, 8 * t1)
+    waiting.interval = min(2 * waiting.interval, 8 * t1, left)
     call.out.append(Respond(waiting.server, waiting.response))
     call.start(waiting.interval, "2xx", data)
 
@@ -124,8 +126,9 @@ def acknowledged(call: Call, event: AckReceived) -> None:
     leg = call.leg_of(event.request)
     if leg is None or leg.unacknowledged is None or event.request.cseq.number != leg.unacknowledged.cseq:
         return
-    leg.unacknowledged = None
+    waiting, leg.unacknowledged = leg.unacknowledged, None
     leg.flow = event.flow
+    release.overdue(call, leg, waiting)
     if call.exchange is not None and call.exchange.late and call.exchange.asker is leg:
         call.exchange.completed(call, event.request)
 

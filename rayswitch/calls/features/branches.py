@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 
 class Branch:
-    """One INVITE to one device; `key` is its client transaction, None once it has ended."""
+    """One INVITE to one device; `key` is its client transaction in `gateway`, None once it has ended."""
 
-    __slots__ = ("cancelled", "key", "leg", "row")
+    __slots__ = ("cancelled", "gateway", "key", "leg", "row")
 
-    def __init__(self, leg: Leg, row: list[Any]) -> None:
+    def __init__(self, leg: Leg, row: list[Any], gateway: str) -> None:
         self.leg = leg
+        self.gateway = gateway
         self.row = row
         self.key: int | None = None
         self.cancelled = False
@@ -40,7 +41,7 @@ def invite(call: Call, uri: str, flow: Flow, path: list[str]) -> None:
     leg = Leg(index, flow)
     row = [index, uri, 0]
     call.record.legs.append(row)
-    call.branches[index] = branch = Branch(leg, row)
+    call.branches[index] = branch = Branch(leg, row, call.gateway)
     leg.invite = request(call, leg, uri, path)
     branch.key = call.send(leg, leg.invite, responded, branch)
 
@@ -137,7 +138,7 @@ def failed(call: Call, leg: Leg, response: Response) -> None:
             cancel_all(call, None)
         if not call.branches or response.status >= 600:
             worst = best(call.failures)
-            release.refuse(call, *heard(worst), reason_from=worst)
+            release.refuse(call, *heard(worst), side="b", reason_from=worst)
     else:
         release.settle(call)
 
@@ -173,7 +174,8 @@ def cancel_all(call: Call, reason: str | None, spare: Leg | None = None) -> None
     for branch in call.branches.values():
         if branch.leg is not spare and branch.key is not None and not branch.cancelled:
             branch.cancelled = True
-            call.out.append(CancelRequest(call.gateway, branch.key, branch.leg.flow, reason))
+            branch.row[2] = 487  # until it says otherwise itself
+            call.out.append(CancelRequest(branch.gateway, branch.key, branch.leg.flow, reason))
 
 
 def no_answer(call: Call, data: Any) -> None:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.effects import Record, Respond
 from rayswitch.calls.features import answer, branches
-from rayswitch.calls.leg import Leg
-from rayswitch.sip.message import Request, Response, respond
+from rayswitch.calls.leg import Leg, Unacknowledged
+from rayswitch.sip.message import Message, Response, respond
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
     from rayswitch.calls.events import MediaFigures, Release
     from rayswitch.sip.events import CancelReceived, RequestReceived
 
-FIGURES_WAIT = 2.0
-"""Seconds a CDR waits for the media figures of a media gateway that may be dead."""
+RECORD_WAIT = 2.0
+"""Seconds a CDR waits for the figures of a media gateway, and for devices to admit that they were cancelled."""
 
 UNANSWERED = ("setup", "ringing", "answering")
 """Phases in which the caller still waits for his answer; in the last a device has given one, and ports are missing."""
@@ -30,7 +30,8 @@ UNANSWERED = ("setup", "ringing", "answering")
 def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
     """BYE from one side (RFC 3261 §15.1.2); before the answer it ends the early dialog, as CANCEL would."""
     call.answer(event, 200)
-    reason = event.request.get("reason")
+    leg.unacknowledged = None
+    reason = said(event.request)
     if call.phase == "answered":
         end(call, leg.side, 200, "BYE", reason, spare=leg)
     elif leg is call.a and call.phase in UNANSWERED:
@@ -60,26 +61,42 @@ def refuse(
     status: int,
     reason: str = "",
     headers: Sequence[tuple[str, str]] = (),
-    side: str = "b",
+    side: str = "",
     reason_from: Response | None = None,
 ) -> None:
-    """The final answer of a call that was never answered; a device that had given its 2xx is sent home."""
-    assert call.a is not None and call.a.invite is not None
-    if call.b is not None:
+    """The final answer of a call that was never answered; `side` is who wanted it so, "" for the switch."""
+    assert call.a is not None and call.a.invite is not None and call.record is not None
+    if call.b is not None:  # its 2xx has come, our own has not gone
+        call.record.legs[call.b.index - 1][2] = 487
         answer.send_home(call, call.b, 1)
         call.b = None
-    extra = [*headers, *passed_failure(reason_from)]
+    extra = [*headers, *passed_failure(reason_from, call.settings.domain)]
     tag = call.ids.tag(call.id, 0)
     response = respond(call.a.invite, status, reason or None, to_tag=tag, headers=extra)
     call.out.append(Respond(call.a.server, response))
-    over(call, side, status, reason or response.reason, reason_from.get("reason") if reason_from else None)
+    over(call, side, status, reason or response.reason, said(reason_from) if reason_from else None)
 
 
-def passed_failure(response: Response | None) -> list[tuple[str, str]]:
-    """What a device's failure says to the caller besides its status (§8.1.3, 20.33, RFC 3326)."""
+def said(message: Message) -> str | None:
+    """All Reason values of a message (RFC 3326), None without one."""
+    return ", ".join(message.get_all("reason")) or None
+
+
+def passed_failure(response: Response | None, domain: str) -> list[tuple[str, str]]:
+    """What a device's failure says to the caller besides its status (§8.1.3, 20.33, 20.43, RFC 3326).
+
+    The first word after a warning's code is the host that warns: ours, since nobody behind us is to be seen.
+    """
     if response is None:
         return []
-    return [(name, value) for name in ("reason", "retry-after", "warning") for value in response.get_all(name)]
+    rows = [(name, value) for name in ("reason", "retry-after") for value in response.get_all(name)]
+    return rows + [("warning", anonymous(warning, domain)) for warning in response.get_all("warning")]
+
+
+def anonymous(warning: str, domain: str) -> str:
+    """`399 host "text"` with our name for the host; of several warnings in a row the first."""
+    text = warning.partition('"')[2].partition('"')[0].rstrip("\\")
+    return f'{warning[:3]} {domain} "{text}"'
 
 
 def end(call: Call, side: str, status: int, cause: str, reason: str | None = None, spare: Leg | None = None) -> None:
@@ -95,10 +112,20 @@ def end(call: Call, side: str, status: int, cause: str, reason: str | None = Non
 
 
 def bye_to(call: Call, leg: Leg, reason: str | None) -> None:
-    """BYE; whatever the answer, that half call is over (§15.1.1)."""
+    """BYE, once our 2xx is acknowledged (§15); whatever the answer, that half call is over (§15.1.1)."""
     assert leg.dialog is not None
+    waiting = leg.unacknowledged
+    if waiting is not None:
+        waiting.bye, waiting.reason = True, reason
+        return
     headers = [("reason", reason)] if reason else []
     call.send(leg, leg.dialog.request("BYE", None, headers), said_bye)
+
+
+def overdue(call: Call, leg: Leg, waiting: Unacknowledged) -> None:
+    """The ACK has come, or will never come: the BYE that waited for it goes."""
+    if waiting.bye:
+        bye_to(call, leg, waiting.reason)
 
 
 def said_bye(call: Call, leg: Leg, data: Any, response: Response) -> None:
@@ -107,24 +134,26 @@ def said_bye(call: Call, leg: Leg, data: Any, response: Response) -> None:
 
 
 def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> None:
-    """No matter how: from now on nothing but records and stragglers."""
+    """No matter how: from now on nothing but records and stragglers.
+
+    A call whose record has to wait is journalled as ended, so that no restart takes it for a running one.
+    """
     assert call.record is not None
     call.phase, call.then = "ending", None
     call.record.close(call.wall, side, status, cause, q850_of(reason))
     media = call.media
-    if media is None or not media.gateway:
-        write(call)
-        return
-    call.out.append(media.release())
-    if not media.connected:
-        settle(call)
-        return
-    call.start(FIGURES_WAIT, "figures")
+    if media is not None and media.gateway:
+        call.out.append(media.release())
+        call.counting = media.connected
+    settle(call)
+    if not call.recorded:
+        call.save()
+        call.start(RECORD_WAIT, "record")
 
 
 def settle(call: Call) -> None:
-    """An unanswered call is recorded once the last device has given its final answer."""
-    if call.phase == "ending" and not call.branches and not (call.media and call.media.connected):
+    """The CDR, when the figures are there and the last device has given its final answer."""
+    if call.phase == "ending" and not call.branches and not call.counting:
         write(call)
 
 
@@ -132,11 +161,12 @@ def figures(call: Call, event: MediaFigures) -> None:
     """What the media gateway counted."""
     assert call.record is not None
     call.record.figures = event.streams
-    write(call)
+    call.counting = False
+    settle(call)
 
 
-def without_figures(call: Call, data: Any) -> None:
-    """The media gateway does not answer: the CDR does not wait for ever."""
+def write_now(call: Call, data: Any) -> None:
+    """The CDR does not wait for ever."""
     del data
     write(call)
 
@@ -167,12 +197,11 @@ def ordered(call: Call, event: Release) -> None:
 
 
 def q850_of(reason: str | None) -> int:
-    """The cause number of a `Reason: Q.850;cause=16` (RFC 3326), 0 without one."""
-    if not reason or not reason.upper().startswith("Q.850"):
+    """The cause number of a `Q.850;cause=16` among Reason values (RFC 3326), 0 without one."""
+    _, protocol, params = (reason or "").upper().partition("Q.850")
+    if not protocol:
         return 0
-    _, _, value = reason.partition("cause=")
-    digits = value.split(";")[0].strip()
+    _, _, value = params.partition("CAUSE=")
+    digits = value.split(";")[0].split(",")[0].strip()
     return int(digits) if digits.isdigit() and len(digits) < 4 else 0
 
-
-__all__ = ["Request", "bye", "cancelled", "end", "lost", "ordered", "refuse", "settle"]
