@@ -18,6 +18,7 @@ from rayswitch.config import Listener
 from rayswitch.sip.flow import Address, Flow
 
 WILDCARDS = ("0.0.0.0", "::")
+REMEMBERED_WAYS = 1000
 
 
 class SipSockets:
@@ -37,8 +38,10 @@ class SipSockets:
         self.receive = receive
         self.failed = failed
         self.tcp = TcpSockets(gateway_id, receive, failed, wheel, limits or TcpLimits())
-        self.udp: dict[tuple[int, int], UdpListener] = {}
-        """By (family, port)."""
+        self.udp: dict[Address, UdpListener] = {}
+        """By the address they are bound to."""
+        self.ways: dict[Address, UdpListener] = {}
+        """By the local address of a flow, concrete where the listener is not; filled as flows are used."""
         self.bound: list[Listener] = []
 
     async def start(self) -> None:
@@ -54,13 +57,14 @@ class SipSockets:
 
     async def open(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> int:
         """One listener; the port it got."""
+        host = listener.host
         if listener.transport == "tcp":
-            return await self.tcp.listen(listener.host, listener.port)
-        local_for = routed if listener.host in WILDCARDS else lambda remote, host=listener.host: host
-        made = UdpListener(listener.host, listener.port, self.receive, local_for)
-        self.udp[(family_of(listener.host), made.port)] = made
+            return await self.tcp.listen(host, listener.port)
+        local_for = routed if host in WILDCARDS else lambda remote: host
+        made = UdpListener(host, listener.port, self.receive, local_for)
+        self.udp[(host, made.port)] = made
         made.start(loop)
-        return int(made.port)
+        return made.port
 
     async def close(self) -> None:
         """Give everything back."""
@@ -68,41 +72,58 @@ class SipSockets:
         for listener in self.udp.values():
             listener.close(loop)
         self.udp.clear()
+        self.ways.clear()
         await self.tcp.close()
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send, or tell that it cannot be."""
         if flow.transport == "UDP":
-            listener = self.udp.get((family_of(flow.remote[0]), flow.local[1])) or self.udp_for(flow.remote[0])
+            listener = self.ways.get(flow.local) or self.way(flow)
             sent = listener is not None and listener.send(flow.remote, data)
         else:
             sent = self.tcp.send(flow, data)
         if not sent:
             self.failed(flow)
 
+    def way(self, flow: Flow) -> UdpListener | None:
+        """The listener behind the local address of a flow; one as good, when a restart came with other listeners."""
+        host, port = flow.local
+        bound = self.udp.get(flow.local) or self.udp.get(("::" if ":" in host else "0.0.0.0", port))
+        if bound is None:
+            return self.udp_for(flow.remote[0])
+        if len(self.ways) >= REMEMBERED_WAYS:
+            self.ways.clear()
+        self.ways[flow.local] = bound
+        return bound
+
     def udp_for(self, host: str) -> UdpListener | None:
-        """A UDP listener that can reach `host`."""
-        family = family_of(host)
-        return next((made for (its, _), made in self.udp.items() if its == family), None)
+        """The UDP listener for what goes to `host`."""
+        listener = self.listener_for("udp", host)
+        return self.udp.get((listener.host, listener.port)) if listener else None
 
     def flow_to(self, transport: str, remote: Address) -> Flow | None:
-        """A flow to an address; None when no listener of that transport and family exists."""
+        """A flow to an address.  None when it is none (names are not looked up here), when no listener of that
+        transport and family exists, or when there are too many connections already."""
+        if not is_address(remote):
+            return None
         if transport == "UDP":
             made = self.udp_for(remote[0])
             return made.flows.get(remote) or made.flow_to(remote) if made else None
-        listener = self.listener_of("tcp", remote[0])
+        listener = self.listener_for(transport.lower(), remote[0])
         if listener is None:
             return None
         host = routed(remote[0]) if listener.host in WILDCARDS else listener.host
         return self.tcp.flow_to((host, listener.port), remote)
 
-    def listener_of(self, transport: str, host: str) -> Listener | None:
-        """The first listener of a transport in the family of `host`."""
-        family = family_of(host)
-        for listener in self.bound:
-            if listener.transport == transport and family_of(listener.host) == family:
-                return listener
-        return None
+    def listener_for(self, transport: str, host: str) -> Listener | None:
+        """The listener of a transport for what goes to `host`: bound to the address that the kernel would send from,
+        else to all, else the first of that family."""
+        family = 6 if ":" in host else 4
+        fit = [made for made in self.bound if made.transport == transport and made.family == family]
+        if len(fit) > 1:
+            source = routed(host)
+            fit.sort(key=lambda made: (made.host != source, made.host not in WILDCARDS))
+        return fit[0] if fit else None
 
     def connected(self, flow: Flow) -> bool:
         """Can something be sent over this flow without opening it anew?"""
@@ -121,18 +142,27 @@ class SipSockets:
         }
 
 
-def family_of(host: str) -> int:
-    """4 or 6."""
-    return 6 if ":" in host else 4
+def is_address(remote: Address) -> bool:
+    """A numeric address and a port that can be sent to."""
+    host, port = remote
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    except (OSError, ValueError):
+        return False
+    return 0 < port < 0x10000
+
+
+def routed(remote: str) -> str:
+    """The local address that the kernel would send to `remote` from; loopback while there is no route."""
+    try:
+        return route(remote)
+    except OSError:
+        return "::1" if ":" in remote else "127.0.0.1"
 
 
 @lru_cache(maxsize=4096)
-def routed(remote: str) -> str:
-    """The local address that the kernel would send to `remote` from."""
-    family = socket.AF_INET6 if ":" in remote else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((remote, 9))
-        except OSError:
-            return "::1" if ":" in remote else "127.0.0.1"
+def route(remote: str) -> str:
+    """Ask the kernel, once for each host; OSError, which is not remembered, when it has no route."""
+    with socket.socket(socket.AF_INET6 if ":" in remote else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((remote, 9))
         return str(probe.getsockname()[0])
