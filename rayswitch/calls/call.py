@@ -34,7 +34,7 @@ from rayswitch.calls.events import (
     TimerFired,
 )
 from rayswitch.calls.features import answer, branches, exchange, relay, release, setup
-from rayswitch.calls.leg import Leg
+from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.record import CallRecord
 from rayswitch.calls.screening import ALLOW, refusal_of_method
@@ -66,8 +66,8 @@ class Call:
     """One call; `id` names its entity and, through the tags, every message of its dialogs."""
 
     __slots__ = (
-        "a", "b", "branches", "counting", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset", "out",
-        "pending", "phase", "record", "recorded", "serial", "settings", "strays", "then", "to_ring",
+        "a", "b", "branches", "counting", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset",
+        "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "then", "to_ring",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
@@ -109,9 +109,14 @@ class Call:
     @property
     def idle(self) -> bool:
         """Is nothing expected any more: no response, no port, no ACK that a BYE waits for?"""
-        if self.pending or (self.media is not None and self.media.asked):
+        if self.pending or not self.ports_free:
             return False
         return all(leg is None or leg.unacknowledged is None for leg in (self.a, self.b))
+
+    @property
+    def ports_free(self) -> bool:
+        """May ports be reserved, because no earlier wish for some is open?"""
+        return self.media is None or not self.media.asked
 
     @property
     def wall(self) -> float:
@@ -157,6 +162,10 @@ class Call:
         """The other half of an answered call."""
         return self.b if leg is self.a else self.a
 
+    def origin(self, leg: Leg) -> int:
+        """The session id of what we say to this half call: the random part of our id makes it unique (RFC 8866 §5.2)."""
+        return int(self.id[-12:], 16) << 8 | leg.index
+
     def save(self) -> None:
         """Journal the call as it stands."""
         self.out.append(fx.SaveCall(self.phase == "answered", self.snapshot()))
@@ -167,9 +176,10 @@ class Call:
         """The half call whose dialog this request is in: all three of Call-ID and tags must fit (§12.2.2)."""
         parts = tag_parts(request.to.tag or "")
         leg = self.leg(parts[1]) if parts else None
-        if leg is None or leg.dialog is None or not leg.dialog.matches(request):
+        if leg is None:
             return None
-        return leg
+        leg.confirm_early()
+        return leg if leg.dialog is not None and leg.dialog.matches(request) else None
 
     def leg(self, index: int) -> Leg | None:
         """Leg 0 is the caller; others are devices of the called one."""
@@ -259,6 +269,7 @@ class Call:
         call.a, call.b = (Leg.restore(leg) if leg else None for leg in (a, b))
         call.media = MediaPlan.restore(media) if media else None
         call.record = CallRecord.restore(record) if record else None
+        call.serial += UNSEEN
         return call
 
     def resume(self, now: float) -> list[Any]:

@@ -12,7 +12,7 @@ from rayswitch.sdp.anchor import Endpoint, anchor
 from rayswitch.sdp.session import Session
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
-from rayswitch.sip.message import Message, Request, Response
+from rayswitch.sip.message import BadMessage, Message, Request, Response
 
 
 class Unacknowledged:
@@ -37,7 +37,7 @@ class Leg:
     """One half call: `dialog` is None until the other side has answered with a tag."""
 
     __slots__ = (
-        "ack", "dialog", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "unacknowledged",
+        "ack", "dialog", "early", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "unacknowledged",
         "version",
     )  # fmt: skip
 
@@ -45,6 +45,8 @@ class Leg:
         self.index = index
         self.flow = flow
         self.dialog: Dialog | None = None
+        self.early: Response | None = None
+        """Its last provisional response: an early dialog (§12.1), made when something comes inside it."""
         self.invite: Request | None = None
         """The initial INVITE while it is unanswered."""
         self.server: Any = None
@@ -68,6 +70,14 @@ class Leg:
     def call_id(self) -> str:
         """The Call-ID of its dialog, "" without one."""
         return self.dialog.call_id if self.dialog else ""
+
+    def confirm_early(self) -> None:
+        """Make the early dialog, unless there is one."""
+        if self.dialog is None and self.early is not None and self.invite is not None:
+            try:
+                self.dialog = Dialog.uac(self.invite, self.early)
+            except BadMessage:
+                self.early = None
 
     def hear(self, message: Message) -> None:
         """Note what the peer says it can do."""
@@ -99,8 +109,15 @@ class Leg:
         index, flow, dialog, version, sdp_body, allows = plain
         leg = cls(index, Flow.of(flow))
         leg.dialog = Dialog.restore(dialog) if dialog else None
+        if leg.dialog is not None:
+            leg.dialog.local_seq += UNSEEN
         leg.version, leg.sdp_body, leg.peer_allows = version, sdp_body, allows
         return leg
+
+
+UNSEEN = 1000
+"""More requests than are sent between two snapshots: whoever takes a call up again leaves these numbers out, so that
+none is used twice; a gap in the CSeq is no error (RFC 3261 §12.2.2)."""
 
 
 def contact(user: str, flow: Flow) -> str:

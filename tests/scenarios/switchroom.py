@@ -162,6 +162,11 @@ class Phone:
         return [request.method for request in self.got]
 
 
+def ports_of(effect: fx.ConnectMedia) -> set[int]:
+    """The relay's ports in a description of a session."""
+    return {port[0] for stream in effect.streams for port in (stream[0], stream[2])}
+
+
 def fresh(message: Any) -> Any:
     """As it comes out of the wire."""
     again = parse(message.encode())
@@ -260,6 +265,8 @@ class Switchroom:
         self.feed(MediaReserved("m0", ports))
 
     def connect(self, effect: fx.ConnectMedia) -> None:
+        if self.connected:  # as a media gateway does with ports that are in use no longer
+            self.leased -= ports_of(self.connected[-1]) - ports_of(effect)
         self.connected.append(effect)
 
     def release(self, effect: fx.ReleaseMedia) -> None:
@@ -268,9 +275,7 @@ class Switchroom:
             self.leased.remove(port)
         if not effect.connected:
             return
-        for a, _, b, _, _ in self.connected[-1].streams:
-            self.leased.discard(a[0])
-            self.leased.discard(b[0])
+        self.leased -= ports_of(self.connected[-1])
         if self.figures is not None:
             self.clock.after(0.01, lambda: self.feed(MediaFigures(self.figures or [])))
 

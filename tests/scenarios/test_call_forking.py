@@ -209,7 +209,7 @@ def test_an_invite_that_cannot_be_served(body: bytes, headers: tuple[tuple[str, 
 
 def test_a_2xx_that_makes_no_dialog_is_a_failure_of_that_device() -> None:
     room = ringing(2)
-    room.b.reply(200, ANSWER, ("record-route", '<sip:proxy;lr>, <sip:x'))
+    room.b.reply(200, ANSWER, ("record-route", "<sip:proxy;lr>, <sip:x"))
     assert 200 not in room.a.statuses()
     room.devices[1].reply(200, ANSWER)
     assert room.a.statuses()[-1] == 200

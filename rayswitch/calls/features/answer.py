@@ -38,7 +38,7 @@ def won(call: Call, leg: Leg, response: Response) -> None:
         return
     branches.cancel_all(call, ELSEWHERE, spare=leg)
     del call.branches[leg.index]
-    leg.invite = None
+    leg.invite = leg.early = None
     call.b, leg.sdp = leg, session
     call.phase = "answering"
     call.media.families["b"] = family(leg.flow)
@@ -58,7 +58,7 @@ def accept(call: Call, leg: Leg, session: Session, late: bool) -> None:
     if not late:
         call.ack(leg, 1)
     body = connect(call, leg, session)
-    call.record.codec = ",".join(common_codec_names(session)[:1])
+    note_codec(call, session)
     caller, server = call.a, call.a.server
     if late:
         call.exchange = exchange.Exchange(caller, None, leg, late=True, cseq=1)
@@ -66,6 +66,12 @@ def accept(call: Call, leg: Leg, session: Session, late: bool) -> None:
     caller.invite = caller.server = None
     promise(call, caller, server, response, cseq=caller.dialog.remote_seq if caller.dialog else 0)
     call.save()
+
+
+def note_codec(call: Call, session: Session) -> None:
+    """The record shows the codec of the last answer; a call on hold by port 0 keeps what it had."""
+    assert call.record is not None
+    call.record.codec = next(iter(common_codec_names(session)), call.record.codec)
 
 
 def connect(call: Call, leg: Leg, session: Session) -> bytes:
@@ -77,7 +83,7 @@ def connect(call: Call, leg: Leg, session: Session) -> bytes:
     if other.sdp is not None:
         call.media.learn(other.side, other.sdp)
         call.out.append(call.media.connect())
-    return other.describe(session, call.media.endpoints(other.side, session), other.index)
+    return other.describe(session, call.media.endpoints(other.side, session), call.origin(other))
 
 
 def provisional(call: Call, status: int, reason: str, body: bytes) -> None:
@@ -140,13 +146,20 @@ def repeated(call: Call, response: Response) -> None:
     kin = [leg for leg in (call.a, call.b, *call.strays.values()) if leg and leg.call_id == response.call_id]
     for leg in kin:
         if leg.dialog is not None and leg.dialog.remote_tag == response.to.tag:
-            if leg.ack is not None and leg.ack.cseq.number == response.cseq.number:
-                call.out.append(SendAck(call.gateway, leg.ack, leg.flow))
+            acknowledge_again(call, leg, response.cseq.number)
             return
     if kin and kin[0].dialog is not None:
         stray = Leg(kin[0].index, kin[0].flow)
         stray.dialog = Dialog.sibling(kin[0].dialog, response)
         send_home(call, stray, response.cseq.number)
+
+
+def acknowledge_again(call: Call, leg: Leg, cseq: int) -> None:
+    """The ACK of this 2xx once more, unless it waits for the caller's; after a restart it is made anew."""
+    if leg.ack is None and call.phase == "answered" and call.exchange is None:
+        call.ack(leg, cseq)
+    elif leg.ack is not None and leg.ack.cseq.number == cseq:
+        call.out.append(SendAck(call.gateway, leg.ack, leg.flow))
 
 
 def send_home(call: Call, leg: Leg, cseq: int) -> None:

@@ -54,7 +54,7 @@ def request(call: Call, leg: Leg, uri: str, path: list[str]) -> Request:
     body = b""
     if call.a.sdp is not None:
         endpoints = call.media.endpoints("b", call.a.sdp, family(leg.flow))
-        body = leg.describe(call.a.sdp, endpoints, leg.index)
+        body = leg.describe(call.a.sdp, endpoints, call.origin(leg))
     return Request.new(
         "INVITE",
         uri,
@@ -77,8 +77,10 @@ def request(call: Call, leg: Leg, uri: str, path: list[str]) -> Request:
 def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
     """A response of one device."""
     if response.status < 200:
-        if response.status > 100 and not branch.cancelled and call.phase == "ringing":
-            progress(call, leg, response)
+        if response.status > 100:
+            leg.early = response
+            if not branch.cancelled and call.phase == "ringing":
+                progress(call, leg, response)
         return
     branch.key = None
     branch.row[2] = response.status

@@ -8,10 +8,11 @@ as re-INVITE.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
-from rayswitch.calls.effects import Respond
+from rayswitch.calls.effects import CancelRequest, Respond
 from rayswitch.calls.features import answer, release
 from rayswitch.calls.leg import Leg
 from rayswitch.sdp.session import BadSession, Session
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Exchange:
     """One offer on its way from `asker` to `peer`; `late`: the offer comes back in the 2xx, the answer in the ACK."""
 
-    __slots__ = ("asker", "cseq", "event", "late", "peer")
+    __slots__ = ("asker", "cseq", "event", "gateway", "key", "late", "owed", "peer")
 
     def __init__(self, asker: Leg, event: RequestReceived | None, peer: Leg, late: bool, cseq: int = 0) -> None:
         self.asker = asker
@@ -34,23 +35,43 @@ class Exchange:
         self.late = late
         self.cseq = cseq
         """Number of our INVITE to the peer."""
+        self.key = 0
+        self.gateway = ""
+        """Its client transaction, and where that is."""
+        self.owed = event is None
+        """Has the peer given a 2xx with an offer, whose ACK waits for the asker's?"""
 
-    def refuse(self, call: Call, status: int) -> None:
-        """The asker's request fails and the exchange is over."""
-        call.exchange = None
+    def refuse(self, call: Call, status: int, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """The asker's request, unless it is answered already, fails; the exchange is over, the session as it was."""
+        call.exchange = call.then = None
         if self.event is not None:
-            call.answer(self.event, status)
+            call.answer(self.event, status, headers=headers)
+        if self.owed:
+            call.ack(self.peer, self.cseq)
+
+    def fail(self, call: Call, status: int, cause: str) -> None:
+        """As `refuse`; an offer of the peer that got no answer leaves no session to go on with (§14.1)."""
+        self.refuse(call, status)
+        if self.owed:
+            release.end(call, "", status, cause)
+
+    def cancel(self, call: Call) -> None:
+        """The asker's CANCEL goes to the peer, whose final answer decides (§9.1); 487 when it was not asked yet."""
+        if self.key in call.pending:
+            call.out.append(CancelRequest(self.gateway, self.key, self.peer.flow, None))
+        else:
+            self.fail(call, 487, "Cancelled")
 
     def completed(self, call: Call, ack: Request) -> None:
         """The asker's ACK of a late offer: its SDP is the answer, and the peer's 2xx can be acknowledged."""
-        call.exchange = None
         session = readable_session(ack)
         if session is None:
-            call.ack(self.peer, self.cseq)
-            release.end(call, "", 488, "No answer in the ACK")
+            self.fail(call, 488, "No answer in the ACK")
             return
+        call.exchange = None
         self.asker.sdp = session
         call.ack(self.peer, self.cseq, answer.connect(call, self.asker, session))
+        answer.note_codec(call, session)
         call.save()
 
 
@@ -59,12 +80,19 @@ def offered(call: Call, leg: Leg, event: RequestReceived) -> None:
     peer = call.peer_of(leg)
     if call.phase == "ending":
         call.answer(event, 481)
-    elif event.request.method == "UPDATE" and not event.request.body:
-        call.answer(event, 200, headers=[("contact", leg.contact(call.id))])
-    elif call.phase != "answered" or peer is None or call.exchange is not None or peer.unacknowledged:
+    elif event.request.method == "UPDATE" and event.request.content_type != "application/sdp":
+        refreshed(call, leg, event)
+    elif call.phase != "answered" or peer is None or call.exchange or peer.unacknowledged or not call.ports_free:
         busy(call, leg, event)
     else:
         open_exchange(call, leg, peer, event)
+
+
+def refreshed(call: Call, leg: Leg, event: RequestReceived) -> None:
+    """An UPDATE that offers nothing: the dialog lives, and where its peer is may be new (RFC 3311 §5.2)."""
+    call.answer(event, 200, headers=[("contact", leg.contact(call.id))])
+    if call.phase == "answered":
+        call.save()
 
 
 def busy(call: Call, leg: Leg, event: RequestReceived) -> None:
@@ -95,13 +123,13 @@ def pass_on(call: Call, leg: Leg, peer: Leg, event: RequestReceived, session: Se
     assert call.media is not None and call.exchange is not None and peer.dialog is not None
     body = b""
     if session is not None:
-        body = peer.describe(session, call.media.endpoints(peer.side, session), peer.index)
+        body = peer.describe(session, call.media.endpoints(peer.side, session), call.origin(peer))
     method = event.request.method
     if method == "UPDATE" and "UPDATE" not in peer.peer_allows:
         method = "INVITE"
     request = peer.dialog.request(method, peer.contact(call.id), SDP_CONTENT if body else (), body)
     call.exchange.cseq = request.cseq.number
-    call.send(peer, request, answered, session)
+    call.exchange.gateway, call.exchange.key = call.gateway, call.send(peer, request, answered, session)
 
 
 def answered(call: Call, peer: Leg, offer: Session | None, response: Response) -> None:
@@ -127,11 +155,12 @@ def accepted(call: Call, exchange: Exchange, offer: Session | None, response: Re
     session, peer, asker, event = readable_session(response), exchange.peer, exchange.asker, exchange.event
     assert call.media is not None and event is not None
     invite = response.cseq.method == "INVITE"
-    if invite and not exchange.late:
+    if invite and (session is None or not exchange.late):
         call.ack(peer, exchange.cseq)
     if session is None:
         exchange.refuse(call, 488)
         return
+    exchange.owed = exchange.late
     if offer is not None:
         asker.sdp = offer
     peer.sdp = session
@@ -152,6 +181,7 @@ def tell(call: Call, exchange: Exchange, session: Session) -> None:
         answer.promise(call, asker, event.server, response, event.request.cseq.number)
     else:
         call.out.append(Respond(event.server, response))
+    exchange.event = None
     if not exchange.late:
         call.exchange = None
     call.save()
@@ -161,7 +191,7 @@ def refused(call: Call, exchange: Exchange | None, response: Response) -> None:
     """The session stays as it was (§14.1); 481 and 408 mean that the peer is gone (§12.2.1.2)."""
     status = UNPASSABLE.get(response.status, response.status)
     if exchange is not None:
-        exchange.refuse(call, status)
+        exchange.refuse(call, status, release.passed_failure(response, call.settings.domain))
     if response.status in (408, 481):
         release.end(call, "", response.status, "Peer gone")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rayswitch.calls.carried import ALLOWED_IN_DIALOG
+from rayswitch.calls.features import release
 from rayswitch.calls.leg import Leg
 from rayswitch.sip.message import Response
 
@@ -41,8 +42,11 @@ def forward(call: Call, leg: Leg, event: RequestReceived) -> None:
 
 
 def returned(call: Call, peer: Leg, event: RequestReceived, response: Response) -> None:
-    """The other side's final answer."""
+    """The other side's final answer; 481 and 408 mean that it is gone (§12.2.1.2)."""
     del peer
-    if response.status >= 200:
-        status = {401: 403, 407: 403}.get(response.status, response.status)
-        call.answer(event, status)
+    if response.status < 200:
+        return
+    if response.status != 408:  # which nobody may be told about a request like this (RFC 4320 §4.2)
+        call.answer(event, {401: 403, 407: 403}.get(response.status, response.status))
+    if response.status in (408, 481):
+        release.end(call, "", response.status, "Peer gone")

@@ -42,12 +42,12 @@ def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
 
 
 def cancelled(call: Call, event: CancelReceived) -> None:
-    """CANCEL of the caller (§9.2), or of an offer that is still on its way (then 487 for that alone)."""
+    """CANCEL of the caller (§9.2), or of an offer that is still on its way."""
     exchange = call.exchange
     if call.phase in UNANSWERED:
         give_up(call, None)
     elif exchange is not None and exchange.event is not None and exchange.event.server == event.server:
-        exchange.refuse(call, 487)
+        exchange.cancel(call)
 
 
 def give_up(call: Call, reason: str | None) -> None:
@@ -204,4 +204,3 @@ def q850_of(reason: str | None) -> int:
     _, _, value = params.partition("CAUSE=")
     digits = value.split(";")[0].split(",")[0].strip()
     return int(digits) if digits.isdigit() and len(digits) < 4 else 0
-

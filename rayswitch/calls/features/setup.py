@@ -72,7 +72,7 @@ def no_media(call: Call, event: MediaRefused) -> None:
     if call.phase in release.UNANSWERED:
         release.refuse(call, 503, "No media port free", [("retry-after", "5")])
     elif call.exchange is not None:
-        call.exchange.refuse(call, 503)
+        call.exchange.fail(call, 503, "No media port free")
 
 
 def ring(call: Call) -> None:
