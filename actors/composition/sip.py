@@ -84,7 +84,8 @@ def make_gateway(parts: Parts, peers: LinkPeers) -> SipGateway:
             gateway.arrived,
             gateway.flow_failed,
             parts.wheel,
-            TcpLimits(limits.tcp_connections, limits.tcp_idle, limits.tcp_half_open),
+            TcpLimits(limits.tcp_connections, limits.tcp_idle, limits.tcp_half_open, limits.tcp_per_source),
+            gateway.refuse,
         )
 
     gateway = SipGateway(me, layer, parts.wheel, parts.clock, sockets, peers if peers.others else None)

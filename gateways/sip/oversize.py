@@ -49,10 +49,9 @@ class Oversize:
             return False
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await connection.settled.wait()
+                return await connection.stands()
         except TimeoutError:
             return False
-        return not connection.failed
 
 
 def octets(request: Request) -> int:

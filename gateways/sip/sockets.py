@@ -16,13 +16,15 @@ from gateways.sip.udp import Receive, UdpListener
 from gateways.wheel import Wheel
 from rayswitch.config import Listener
 from rayswitch.sip.flow import Address, Flow
+from rayswitch.sip.message import BadMessage
 
 WILDCARDS = ("0.0.0.0", "::")
 REMEMBERED_WAYS = 1000
 
 
 class SipSockets:
-    """Listeners of one gateway; `failed(flow)` tells of a flow over which nothing goes any more."""
+    """Listeners of one gateway; `failed(flow)` tells of a flow over which nothing goes any more, `malformed` of a
+    stream that cannot be followed."""
 
     def __init__(
         self,
@@ -32,12 +34,13 @@ class SipSockets:
         failed: Callable[[Flow], None],
         wheel: Wheel,
         limits: TcpLimits | None = None,
+        malformed: Callable[[BadMessage, Flow], None] = lambda error, flow: None,
     ) -> None:
         self.gateway_id = gateway_id
         self.listen = listen
         self.receive = receive
         self.failed = failed
-        self.tcp = TcpSockets(gateway_id, receive, failed, wheel, limits or TcpLimits())
+        self.tcp = TcpSockets(gateway_id, receive, failed, malformed, wheel, limits or TcpLimits())
         self.udp: dict[Address, UdpListener] = {}
         """By the address they are bound to."""
         self.ways: dict[Address, UdpListener] = {}
@@ -112,13 +115,14 @@ class SipSockets:
         listener = self.listener_for(transport.lower(), remote[0])
         if listener is None:
             return None
-        host = routed(remote[0]) if listener.host in WILDCARDS else listener.host
-        return self.tcp.flow_to((host, listener.port), remote)
+        if listener.host in WILDCARDS:
+            return self.tcp.flow_to((routed(remote[0]), listener.port), remote)
+        return self.tcp.flow_to((listener.host, listener.port), remote, source=listener.host)
 
     def listener_for(self, transport: str, host: str) -> Listener | None:
         """The listener of a transport for what goes to `host`: bound to the address that the kernel would send from,
         else to all, else the first of that family."""
-        family = 6 if ":" in host else 4
+        family = family_of(host)
         fit = [made for made in self.bound if made.transport == transport and made.family == family]
         if len(fit) > 1:
             source = routed(host)
@@ -135,11 +139,13 @@ class SipSockets:
             "kernel_drops": sum(made.drops() for made in self.udp.values()),
             "receive_buffer": min((made.buffer for made in self.udp.values()), default=0),
             "unsent": sum(made.unsent for made in self.udp.values()),
-            "tcp_connections": len(self.tcp.connections),
-            "tcp_refused": self.tcp.refused,
-            "tcp_timed_out": self.tcp.timed_out,
-            "tcp_unframed": self.tcp.unframed,
+            **self.tcp.counters(),
         }
+
+
+def family_of(host: str) -> int:
+    """4 or 6."""
+    return 6 if ":" in host else 4
 
 
 def is_address(remote: Address) -> bool:

@@ -132,6 +132,9 @@ class Limits:
     """Bounds against overload and abuse, for each SIP gateway."""
 
     tcp_connections: int = setting(whole(1, 1_000_000), 4096, "TCP connections at once; one more is closed.")
+    tcp_per_source: int = setting(
+        whole(1, 1_000_000), 1024, "TCP connections from one address at once; phones behind one NAT share it."
+    )
     tcp_idle: float = setting(
         seconds(10, DAY), 3900.0, "A TCP connection without a byte for this long (seconds) is closed."
     )
