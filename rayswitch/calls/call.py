@@ -163,7 +163,7 @@ class Call:
         return self.b if leg is self.a else self.a
 
     def origin(self, leg: Leg) -> int:
-        """The session id of what we say to this half call: the random part of our id makes it unique (RFC 8866 §5.2)."""
+        """The session id of what we say to this half call; our random part makes it unique (RFC 8866 §5.2)."""
         return int(self.id[-12:], 16) << 8 | leg.index
 
     def save(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from rayswitch.sdp.session import BadSession, Session, parse
 from rayswitch.sip.message import Message
 
@@ -31,6 +33,13 @@ def passed_on(message: Message) -> list[tuple[str, str]]:
     if PASSED.isdisjoint(names):
         return []
     return [(name, value) for name in PASSED.intersection(names) for value in message.get_all(name)]
+
+
+def user_part(number: str) -> str:
+    """A number as the user part of a URI: what may not stand there is escaped (RFC 3261 §25.1)."""
+    if number.isalnum() and number.isascii():
+        return number
+    return quote(number, safe="-_.!~*'()&=+$,;?/", errors="surrogateescape")
 
 
 def quoted(display: str) -> str:

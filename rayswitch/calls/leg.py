@@ -37,8 +37,8 @@ class Leg:
     """One half call: `dialog` is None until the other side has answered with a tag."""
 
     __slots__ = (
-        "ack", "dialog", "early", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "unacknowledged",
-        "version",
+        "ack", "dialog", "early", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server",
+        "unacknowledged", "version",
     )  # fmt: skip
 
     def __init__(self, index: int, flow: Flow) -> None:

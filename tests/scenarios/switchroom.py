@@ -95,7 +95,7 @@ class Phone:
         request = self.message("INVITE", 1, sdp() if body is None else body, list(headers))
         server = self.room.server(self)
         self.servers[1] = server
-        self.room.feed(Invited(server, request, self.flow, "100", "Alice", "200", aor))
+        self.room.feed(Invited(server, request, self.flow, "100", "Alice", self.room.dialled, aor))
 
     def send(self, method: str, body: bytes = b"", *headers: tuple[str, str]) -> int:
         """A request inside the dialog; its number, for `status_of`."""
@@ -190,6 +190,7 @@ class Switchroom:
         self.b = self.devices[0]
         self.found: list[list[Any]] | None = [[phone.uri, list(phone.flow), []] for phone in self.devices]
         self.media = "at once"
+        self.dialled = "200"
         self.figures: list[Any] | None = [[{"packets": 5, "bytes": 800}, {"packets": 7, "bytes": 1120}]]
         self.asked: list[fx.ReserveMedia] = []
         self.leased: set[int] = set()

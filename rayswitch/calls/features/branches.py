@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, passed_on, quoted, readable_session
+from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, passed_on, quoted, readable_session, user_part
 from rayswitch.calls.effects import CancelRequest
 from rayswitch.calls.features import answer, release
 from rayswitch.calls.leg import Leg
@@ -61,8 +61,8 @@ def request(call: Call, leg: Leg, uri: str, path: list[str]) -> Request:
         [
             *(("route", hop) for hop in path),
             ("max-forwards", str((original.max_forwards or 70) - 1)),
-            ("from", f"{display}<sip:{record.caller}@{domain}>;tag={call.ids.tag(call.id, leg.index)}"),
-            ("to", f"<sip:{record.dialled}@{domain}>"),
+            ("from", f"{display}<sip:{user_part(record.caller)}@{domain}>;tag={call.ids.tag(call.id, leg.index)}"),
+            ("to", f"<sip:{user_part(record.dialled)}@{domain}>"),
             ("call-id", call.ids.call_id()),
             ("cseq", "1 INVITE"),
             ("contact", leg.contact(call.id)),

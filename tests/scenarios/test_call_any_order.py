@@ -1,0 +1,149 @@
+"""Whatever happens in whatever order: no exception, one record, no BYE twice, and nothing stays behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rayswitch.calls.events import MediaGatewayRestarted, MediaRefused
+from tests.scenarios.switchroom import Phone, Switchroom, sdp
+
+BODIES = st.sampled_from([b"", sdp(), sdp("10.0.0.1", 4000, 4002), sdp("10.9.0.1", 6000, 0), sdp("0.0.0.0"), b"v=0\r\nx"])
+STATUSES = st.sampled_from([100, 180, 183, 200, 200, 200, 302, 401, 408, 481, 486, 487, 491, 500, 503, 603])
+METHODS = st.sampled_from(["BYE", "INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS", "REFER"])
+WHO = st.integers(0, 2)
+
+STEPS = st.one_of(
+    st.tuples(st.just("reply"), WHO, STATUSES, BODIES, st.integers(0, 5)),
+    st.tuples(st.just("reply"), WHO, STATUSES, BODIES, st.integers(0, 5)),
+    st.tuples(st.just("send"), WHO, METHODS, BODIES),
+    st.tuples(st.just("ack"), WHO, BODIES),
+    st.tuples(st.just("cancel"), WHO),
+    st.tuples(st.just("silent"), WHO, st.integers(0, 5)),
+    st.tuples(st.just("gone"), WHO, st.integers(0, 5)),
+    st.tuples(st.just("fork"), WHO, BODIES),
+    st.tuples(st.just("wait"), st.sampled_from([0.3, 1.0, 3.0, 35.0, 61.0])),
+    st.tuples(st.just("media"), st.sampled_from(["at once", "later", "refused"])),
+    st.tuples(st.just("lease")),
+    st.tuples(st.just("media restarted")),
+    st.tuples(st.just("release")),
+)
+
+
+class Storm:
+    """A call to two devices, and what comes over it."""
+
+    def __init__(self, offer: bytes, media: str) -> None:
+        self.room = Switchroom(2)
+        self.room.media = media
+        self.phones = [self.room.a, *self.room.devices]
+        self.room.a.invite(offer)
+
+    def step(self, name: str, *values: object) -> None:
+        getattr(self, name.replace(" ", "_"))(*values)
+
+    def reply(self, who: int, status: int, body: bytes, to: int) -> None:
+        phone = self.phones[who]
+        index = to % len(phone.got) if phone.got else 0
+        if not phone.got:
+            return
+        key, method = phone.keys[index], phone.got[index].method
+        if key in self.room.call.pending or (200 <= status < 300 and method == "INVITE"):
+            phone.reply(status, body, to=index)
+
+    def fork(self, who: int, body: bytes) -> None:
+        phone = self.phones[who]
+        if phone.got and phone.got[0].method == "INVITE":
+            phone.reply(200, body, to=0, tag="fork")
+
+    def send(self, who: int, method: str, body: bytes) -> None:
+        if who == 0 or self.phones[who].got:
+            self.phones[who].send(method, body)
+
+    def ack(self, who: int, body: bytes) -> None:
+        for number in list(self.phones[who].servers):
+            self.phones[who].ack(body, number)
+
+    def cancel(self, who: int) -> None:
+        phone: Phone = self.phones[who]
+        for number in list(phone.servers):
+            if phone.statuses(number) in ([], [180], [183]):
+                phone.cancel(number)
+
+    def silent(self, who: int, to: int) -> None:
+        if self.phones[who].got:
+            self.phones[who].silent(to)
+
+    def gone(self, who: int, to: int) -> None:
+        if self.phones[who].got:
+            self.phones[who].gone(to)
+
+    def wait(self, seconds: float) -> None:
+        self.room.clock.run(seconds)
+
+    def media(self, how: str) -> None:
+        self.room.media = how
+
+    def lease(self) -> None:
+        """The answer that "later" has left open."""
+        media = self.room.call.media
+        if media is not None and media.asked and not self.room.ended:
+            self.room.lease()
+
+    def media_restarted(self) -> None:
+        self.room.feed(MediaGatewayRestarted())
+
+    def release(self) -> None:
+        self.room.order_release()
+
+    def calm(self) -> None:
+        """Everybody answers what is still open, and time passes."""
+        if self.room.call.media is not None and self.room.call.media.asked:
+            self.room.feed(MediaRefused())
+        for _ in range(4):
+            self.room.settle()
+            self.room.order_release()
+            for who in (0, 1, 2):
+                self.ack(who, b"")
+        self.room.clock.run(100)
+        self.room.settle()
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from([sdp(), sdp(), sdp("10.0.0.1", 4000, 4002), b""]),
+    st.sampled_from(["at once", "at once", "later", "refused"]),
+    st.lists(STEPS, max_size=25),
+)
+def test_any_order(offer: bytes, media: str, steps: list[tuple[object, ...]]) -> None:
+    storm = Storm(offer, media)
+    room = storm.room
+    for name, *values in steps:
+        storm.step(str(name), *values)
+    storm.calm()
+    assert room.ended, (room.call.phase, room.call.pending)
+    assert len(room.records) == 1 and room.leased == set()
+    for phone in storm.phones:
+        byes = Counter(request.to.tag for request in phone.got if request.method == "BYE")
+        assert all(count == 1 for count in byes.values()), byes
+    finals = [status for status in room.a.statuses(1) if status >= 200]
+    assert len(set(finals)) == 1, finals
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([sdp(), b""]), st.lists(STEPS, max_size=15))
+def test_any_order_and_a_restart(offer: bytes, steps: list[tuple[object, ...]]) -> None:
+    storm = Storm(offer, "at once")
+    room = storm.room
+    for name, *values in steps:
+        storm.step(str(name), *values)
+    if room.ended or not room.saved or room.records:
+        return
+    room.call.pending.clear()
+    room.restart()
+    for name, *values in steps:
+        storm.step(str(name), *values)
+    storm.calm()
+    assert room.ended and len(room.records) == 1
