@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from gateways.sip.complaints import Complaints
 from gateways.sip.oversize import Oversize
 from gateways.sip.routing import owner
 from gateways.sip.sockets import SipSockets
@@ -23,9 +24,10 @@ from gateways.sip.trace import masked
 from gateways.wheel import Wheel
 from rayswitch.sip.effects import Deliver, StartTimer, Transmit
 from rayswitch.sip.events import CancelUnmatched, RequestReceived, Unreachable
-from rayswitch.sip.flow import Flow
+from rayswitch.sip.flow import Address, Flow
 from rayswitch.sip.message import BadMessage, Request, Response, parse, respond, validate
 from rayswitch.sip.next_address import address_of
+from rayswitch.sip.response_address import response_flow
 from rayswitch.sip.transactions import TransactionLayer, via_of
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,6 @@ log = logging.getLogger(__name__)
 Tap = Callable[[float, str, Flow, str], None]
 """Sees (time, "in" or "out", flow, text without secrets) of every message."""
 
-LOGGED_SOURCES = 1000
 TRYING_SECONDS = 0.15
 """When the callee's phone rings sooner than that, its 180 says all that a 100 would."""
 
@@ -79,8 +80,12 @@ class SipGateway:
         self.door_tag = ""
         """The To tag of those answers; their ACKs end here."""
         self.trace: set[Tap] = set()
-        self.received = self.sent = self.malformed = self.forwarded_away = self.errors = 0
-        self.complained: dict[str, float] = {}
+        self.admits: Callable[[Address], bool] | None = None
+        """Whom to listen to at all; asked before anything is parsed."""
+        self.received = self.sent = self.denied = self.malformed = self.forwarded_away = self.errors = 0
+        self.complaints = Complaints()
+        self.opening: dict[Any, list[str | None]] = {}
+        """Requests that wait for a TCP connection, by key; with the reason of their CANCEL, if there was one."""
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -98,20 +103,23 @@ class SipGateway:
     def arrived(self, data: bytes, flow: Flow) -> None:
         """One datagram or framed message; no exception leaves here."""
         self.received += 1
-        try:
-            self.take(data, flow, ours=self.peers is None)
-        except BadMessage as error:
-            self.refuse(error, flow)
-        except Exception:
-            self.errors += 1
-            log.exception("a message from %s could not be handled", flow.remote)
+        if self.admits is not None and not self.admits(flow.remote):
+            self.denied += 1
+            return
+        self.guarded(data, flow, self.peers is None)
 
     def forwarded(self, data: bytes, flow: Flow) -> None:
         """A message that another gateway found to be ours."""
+        self.guarded(data, flow, True)
+
+    def guarded(self, data: bytes, flow: Flow, ours: bool) -> None:
+        """The barrier around everything that a message can cause."""
         try:
-            self.take(data, flow, ours=True)
+            self.take(data, flow, ours)
         except BadMessage as error:
             self.refuse(error, flow)
+        except Exception:
+            self.failed("a message from %s could not be handled", flow.remote)
 
     def take(self, data: bytes, flow: Flow, ours: bool) -> None:
         """Parse, find the owner, hand to the layer."""
@@ -128,8 +136,11 @@ class SipGateway:
         if self.trace:
             self.tap("in", flow, data)
         now = self.clock()
-        if message.__class__ is Request and self.kept_out(message, flow, now):
-            return
+        if isinstance(message, Request):
+            if self.kept_out(message, flow, now):
+                return
+        else:
+            validate(message)
         self.perform(self.layer.receive(message, flow, now), now)
 
     def kept_out(self, request: Request, flow: Flow, now: float) -> bool:
@@ -140,7 +151,7 @@ class SipGateway:
         answer = self.doorkeeper(request, flow, now)
         if answer is None:
             return False
-        self.transmit(flow, answer.encode())
+        self.transmit(response_flow(request, flow), answer.encode())
         return True
 
     def handed_over(self, message: Request | Response, data: bytes, flow: Flow) -> bool:
@@ -155,12 +166,8 @@ class SipGateway:
     def refuse(self, error: BadMessage, flow: Flow) -> None:
         """Answer what is malformed, when it can be answered; count it and say so once a second for each source."""
         self.malformed += 1
-        now = self.clock()
-        if now - self.complained.get(flow.remote[0], -1.0) >= 1.0:
-            if len(self.complained) >= LOGGED_SOURCES:
-                self.complained.clear()
-            self.complained[flow.remote[0]] = now
-            log.warning("malformed message from %s: %s", flow.remote, error.reason)
+        source = flow.remote[0]
+        self.complaints.write(self.clock(), source, "malformed message from %s: %s", flow.remote, error.reason)
         if error.request is not None:
             self.answer_broken(error.request, error, flow)
 
@@ -168,8 +175,16 @@ class SipGateway:
         """The answer goes back to where the request came from; a Via that cannot be read is given back as it is."""
         with contextlib.suppress(BadMessage):
             request.stamp(*flow.remote)
-        with contextlib.suppress(BadMessage, ValueError):
+            flow = response_flow(request, flow)
+        try:
             self.transmit(flow, respond(request, error.status, error.reason, to_tag="malformed").encode())
+        except Exception:
+            self.failed("a malformed message from %s could not be answered", flow.remote)
+
+    def failed(self, text: str, *values: object) -> None:
+        """An error of ours: counted, and logged with its traceback, within bounds."""
+        self.errors += 1
+        self.complaints.write(self.clock(), "", text, *values, trace=True)
 
     # -- effects -------------------------------------------------------------------------------------------------------
 
@@ -218,8 +233,12 @@ class SipGateway:
         self.wheel.loop.call_soon(self.fail, flow)
 
     def fail(self, flow: Flow) -> None:
+        """Whoever waits for an answer over this flow waits in vain."""
         now = self.clock()
-        self.perform(self.layer.failed(flow, now), now)
+        try:
+            self.perform(self.layer.failed(flow, now), now)
+        except Exception:
+            self.failed("the loss of %s could not be told", flow.remote)
 
     def tap(self, direction: str, flow: Flow, data: bytes) -> None:
         """Show a message to those who watch; one who fails is no longer shown any."""
@@ -235,16 +254,30 @@ class SipGateway:
 
     def ask_peers(self, event: CancelUnmatched) -> None:
         """The INVITE may have landed on another gateway."""
-        task = asyncio.get_running_loop().create_task(self.cancel_elsewhere(event))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.begin_task(self.cancel_elsewhere(event))
 
     async def cancel_elsewhere(self, event: CancelUnmatched) -> None:
         """481 when nobody knows it (§9.2)."""
-        found = self.peers is not None and await self.peers.cancel(event.request.encode(), event.flow)
+        found = False
+        if self.peers is not None:
+            try:
+                found = await self.peers.cancel(event.request.encode(), event.flow)
+            except Exception:
+                self.failed("the other gateways could not be asked about a CANCEL")
         if not found:
             now = self.clock()
             self.perform(self.layer.refuse_cancel(event.request, event.flow, now), now)
+
+    def begin_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something that waits; its failure is ours to tell."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.task_ended)
+
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed("a task failed: %r", error)
 
     def cancel_forwarded(self, data: bytes, flow: Flow) -> bool:
         """Another gateway asks: is this CANCEL for one of our transactions? If so it is done."""
@@ -265,22 +298,25 @@ class SipGateway:
     def request(self, key: Any, request: Request, flow: Flow) -> None:
         """Send in a new client transaction; its events carry `key`."""
         if self.oversize.applies(request, flow):
-            task = asyncio.get_running_loop().create_task(self.send_large(key, request, flow))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self.opening[key] = []
+            self.begin_task(self.send_large(key, request, flow))
         else:
             self.begin(key, request, flow)
 
     async def send_large(self, key: Any, request: Request, flow: Flow) -> None:
-        """§18.1.1: TCP when the peer takes it, else UDP all the same."""
-        self.begin(key, request, await self.oversize.flow_for(flow))
+        """§18.1.1: TCP when the peer takes it, else UDP all the same.  A CANCEL that came meanwhile follows."""
+        chosen = await self.oversize.flow_for(flow)
+        cancelled = self.opening.pop(key, [])
+        self.begin(key, request, chosen)
+        for reason in cancelled[:1]:
+            self.cancel(key, reason)
 
     def begin(self, key: Any, request: Request, flow: Flow) -> None:
         """The client transaction, over this flow or what replaces it."""
         now = self.clock()
         usable = self.usable(request, flow)
         if usable is None:
-            self.wheel.loop.call_soon(self.user, Unreachable(key), now)
+            self.wheel.start(0.0, self.deliver, Unreachable(key), now)
         else:
             self.perform(self.layer.request(key, request, usable, now), now)
 
@@ -296,6 +332,9 @@ class SipGateway:
 
     def cancel(self, key: Any, reason: str | None = None) -> None:
         """CANCEL the INVITE sent under `key`."""
+        if key in self.opening:
+            self.opening[key].append(reason)
+            return
         now = self.clock()
         self.perform(self.layer.cancel(key, now, reason), now)
 
@@ -320,6 +359,7 @@ class SipGateway:
         return {
             "received": self.received,
             "sent": self.sent,
+            "denied": self.denied,
             "malformed": self.malformed,
             "forwarded": self.forwarded_away,
             "errors": self.errors,

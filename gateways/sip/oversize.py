@@ -17,6 +17,7 @@ LIMIT = 1300
 VIA_LENGTH = 90
 CONNECT_SECONDS = 0.5
 REMEMBERED = 10_000
+FORGET_SECONDS = 3600.0
 
 
 class Oversize:
@@ -24,19 +25,30 @@ class Oversize:
 
     def __init__(self, sockets: SipSockets) -> None:
         self.sockets = sockets
-        self.refused: OrderedDict[Address, None] = OrderedDict()
+        self.refused: OrderedDict[Address, float] = OrderedDict()
+        """When each peer did not take TCP, oldest first."""
 
     def applies(self, request: Request, flow: Flow) -> bool:
         """Is this too large, and the peer not known to refuse TCP?"""
         if flow.transport != "UDP" or len(request.body) + 60 * len(request.rows) < LIMIT // 2:
             return False
-        return octets(request) > LIMIT and flow.remote not in self.refused
+        return octets(request) > LIMIT and not self.knows(flow.remote)
+
+    def knows(self, remote: Address) -> bool:
+        """Has this peer refused not long ago?"""
+        when = self.refused.get(remote)
+        if when is None:
+            return False
+        if self.sockets.tcp.wheel.loop.time() - when < FORGET_SECONDS:
+            return True
+        del self.refused[remote]
+        return False
 
     async def flow_for(self, flow: Flow) -> Flow:
         """A connection to the same address, or `flow` itself when there is none to be had."""
         large = self.sockets.flow_to("TCP", flow.remote)
         if large is None or not await self.stands(large):
-            self.refused[flow.remote] = None
+            self.refused[flow.remote] = self.sockets.tcp.wheel.loop.time()
             if len(self.refused) > REMEMBERED:
                 self.refused.popitem(last=False)
             return flow

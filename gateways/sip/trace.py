@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 
 SECRET = re.compile(
-    r"^((?:proxy-)?(?:authorization|authenticate)|www-authenticate)(\s*:.*)$", re.IGNORECASE | re.MULTILINE
+    r"^((?:proxy-)?(?:authorization|authenticate|authentication-info)|www-authenticate)"
+    r"(\s*:.*(?:\n[ \t].*)*)$",
+    re.IGNORECASE | re.MULTILINE,
 )
-VALUE = re.compile(r'\b(response|nonce|cnonce|opaque)(\s*=\s*)(?:"[^"]*"|[^\s,]+)', re.IGNORECASE)
+"""A header row with its continuation lines."""
+VALUE = re.compile(
+    r'\b(response|nonce|cnonce|nextnonce|rspauth|opaque)(\s*=\s*)(?:"(?:[^"\\]|\\.)*"|[^\s,]+)', re.IGNORECASE
+)
 KEY = re.compile(r"(a=crypto:\S+ \S+ inline:)\S+", re.IGNORECASE)
 
 
