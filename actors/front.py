@@ -19,7 +19,7 @@ from rayswitch.calls import registrar
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.directory import Directory
 from rayswitch.calls.events import Invited
-from rayswitch.calls.screening import ALLOW, refusal, refusal_of_method
+from rayswitch.calls.screening import PROVED, answer_without_state
 from rayswitch.sip.events import (
     AckReceived,
     CancelReceived,
@@ -60,15 +60,17 @@ class Front:
         """Server transaction of a ringing INVITE → its call, for the CANCEL."""
         self.failures = 0
         gateway.user = self.event
-        gateway.doorkeeper = self.challenge
+        gateway.doorkeeper = self.at_the_door
         gateway.door_tag = self.tag
 
-    def challenge(self, request: Request, flow: Flow, now: float) -> Response | None:
-        """Ask who a new REGISTER or INVITE is from, without keeping anything of it (RFC 3261 §26.3.2.4)."""
+    def at_the_door(self, request: Request, flow: Flow, now: float) -> Response | None:
+        """Answer what needs no state, and ask who a new REGISTER or INVITE is from (RFC 3261 §8.2.7, 26.3.2.4)."""
+        answer = answer_without_state(request)
+        if answer is not None:
+            request.stamp(*flow.remote)
+            return respond(request, answer[0], to_tag=self.tag, headers=answer[1])
         header = PROVED.get(request.method)
         if header is None or request.has(header) or request.to.tag:
-            return None
-        if refusal(request) is not None:
             return None
         request.stamp(*flow.remote)
         return self.authenticator.challenge(request, now, stale=False)
@@ -96,15 +98,11 @@ class Front:
     # -- requests ----------------------------------------------------------------------------------------------------
 
     def request(self, event: RequestReceived, now: float) -> None:
-        """Screen it, then by its place: inside a dialog, or new."""
-        request = event.request
-        refused = refusal(request)
-        if refused is not None:
-            self.answer(event, refused)
-        elif request.to.tag:
+        """By its place: inside a dialog, or new; what else there is was answered at the door."""
+        if event.request.to.tag:
             self.in_dialog(event)
         else:
-            NEW.get(request.method, Front.unexpected)(self, event, now)
+            NEW[event.request.method](self, event, now)
 
     def in_dialog(self, event: RequestReceived) -> None:
         """To the call that the tag names; 481 when it cannot be one of ours."""
@@ -178,22 +176,6 @@ class Front:
         if len(self.invites) > MAX_INVITES:
             del self.invites[next(iter(self.invites))]
 
-    def options(self, event: RequestReceived, now: float) -> None:
-        """§11.2: what this switch takes; also how phones and peers ask whether it lives."""
-        del now
-        headers = [("allow", ALLOW), ("accept", "application/sdp"), ("supported", "path, outbound")]
-        self.answer(event, respond(event.request, 200, to_tag=self.tag, headers=headers))
-
-    def unexpected(self, event: RequestReceived, now: float) -> None:
-        """A request that only makes sense in a dialog gets 481; a method that is not served here 405 or 501."""
-        del now
-        method = event.request.method
-        if method in ("BYE", "UPDATE", "INFO", "PRACK"):
-            self.answer(event, respond(event.request, 481, to_tag=self.tag))
-            return
-        status, headers = refusal_of_method(method)
-        self.answer(event, respond(event.request, status, to_tag=self.tag, headers=headers))
-
     def ours(self, host: str, flow: Flow) -> bool:
         """Is this host our domain or the address the message came to?"""
         return host.lower() == self.directory.domain or host.strip("[]").lower() == flow.local[0].lower()
@@ -232,9 +214,6 @@ class Front:
         self.calls.ref(entity, owner).tell(type(event)(key))
 
 
-PROVED = {"REGISTER": "authorization", "INVITE": "proxy-authorization"}
-"""Requests whose sender has to prove who he is, and where he does it."""
-
 MAX_INVITES = 20_000
 """INVITEs whose CANCEL can still be told; an INVITE lives some seconds, so this is thousands of calls a second."""
 
@@ -248,7 +227,6 @@ def dialled(request: Request) -> str:
 NEW: dict[str, Callable[[Front, RequestReceived, float], None]] = {
     "REGISTER": Front.register,
     "INVITE": Front.invite,
-    "OPTIONS": Front.options,
 }
 
 EVENTS: dict[type, Callable[[Front, Any, float], None]] = {

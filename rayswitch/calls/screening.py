@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rayswitch.sip.identifiers import tag_parts
 from rayswitch.sip.message import Request, Response, respond
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, REGISTER"
@@ -37,15 +38,46 @@ SDP_METHODS = frozenset({"INVITE", "UPDATE"})
 
 Answer = tuple[int, list[tuple[str, str]]]
 
+PROVED = {"REGISTER": "authorization", "INVITE": "proxy-authorization"}
+"""Requests whose sender has to prove who he is, and the header where he does it."""
+
+NEW: dict[str, Answer] = {
+    "OPTIONS": (200, [("allow", ALLOW), ("accept", "application/sdp"), ("supported", "path, outbound")]),
+    **dict.fromkeys(("BYE", "UPDATE", "INFO", "PRACK"), (481, [])),
+}
+"""Outside of a dialog: OPTIONS is how phones and peers ask whether we live (§11.2); others make no sense there."""
+
 
 def refusal(request: Request) -> Response | None:
     """The response that refuses this request, or None when it may go on."""
+    answer = objection(request)
+    return None if answer is None else respond(request, answer[0], headers=answer[1])
+
+
+def objection(request: Request) -> Answer | None:
+    """The first objection of `CHECKS`: a status, and the headers that say what would do."""
     for check in CHECKS:
         answer = check(request)
         if answer is not None:
-            status, headers = answer
-            return respond(request, status, headers=headers)
+            return answer
     return None
+
+
+def answer_without_state(request: Request) -> Answer | None:
+    """What a request gets that nothing has to be remembered of (§8.2.7): an objection, a ping, no such dialog.
+
+    None for what needs a transaction or a password, and for ACK and CANCEL, which belong to somebody else's.
+    """
+    method = request.method
+    if method in ("ACK", "CANCEL"):
+        return None
+    answer = objection(request)
+    if answer is not None:
+        return answer
+    tag = request.to.tag
+    if tag:
+        return None if tag_parts(tag) else (481, [])
+    return NEW.get(method) or (None if method in PROVED else refusal_of_method(method))
 
 
 def refusal_of_method(method: str) -> Answer:
@@ -88,4 +120,4 @@ def optional(request: Request) -> bool:
     return "handling=optional" in (request.get("content-disposition") or "").replace(" ", "").lower()
 
 
-CHECKS: tuple[Callable[[Request], Any], ...] = (scheme, extensions, hops, body)
+CHECKS: tuple[Callable[[Request], Answer | None], ...] = (scheme, extensions, hops, body)
