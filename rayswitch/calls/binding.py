@@ -56,7 +56,12 @@ class Binding:
 def bind(
     uri: str, params: str, call_id: str, cseq: int, expires: float, wall: float, path: list[str], flow: Flow
 ) -> Binding:
-    """A fresh binding; where requests to it go is decided now, once, from the flow it came over."""
+    """A fresh binding; where requests to it go is decided now, once, from the flow it came over.
+
+    With a Path that is where the edge proxy is: what lies behind it is that proxy's to keep alive (RFC 3327, 5626 §5).
+    """
+    if path:
+        return Binding(uri, params, call_id, cseq, expires, wall, path, flow, False)
     return Binding(uri, params, call_id, cseq, expires, wall, path, registered_flow(uri, flow), is_natted(uri, flow))
 
 

@@ -76,14 +76,14 @@ class Registration:
         """RFC 3261 §10.3 steps 6 to 8."""
         self.drop_expired(event.wall)
         if event.wanted is None:
-            return [Reply(event.token, self.answer(event.wall))]
+            return [Reply(event.token, self.answer(event.wall)), *self.gone()]
         before = self.bindings
         self.bindings = list(before)
         try:
             self.apply(event)
         except Refused as refused:
             self.bindings = before
-            return [Reply(event.token, refused.answer)]
+            return [Reply(event.token, refused.answer), *self.gone()]
         return self.saved(event)
 
     def apply(self, event: RegisterReceived) -> None:
@@ -93,14 +93,18 @@ class Registration:
                 in_order(binding, event)
             self.bindings = []
             return
+        before = self.bindings.copy()
         for uri, params, seconds in event.wanted or []:
-            self.apply_contact(event, uri, params, self.lifetime(seconds, event.expires))
+            self.apply_contact(event, uri, params, self.lifetime(seconds, event.expires), before)
 
-    def apply_contact(self, event: RegisterReceived, uri: str, params: str, lifetime: int) -> None:
-        """Add, refresh or remove one contact (§10.3 step 7)."""
+    def apply_contact(
+        self, event: RegisterReceived, uri: str, params: str, lifetime: int, before: list[Binding]
+    ) -> None:
+        """Add, refresh or remove one contact (§10.3 step 7); one that was named twice counts as it was named last."""
         for position, binding in enumerate(self.bindings):
             if binding.same_device(uri, params):
-                in_order(binding, event)
+                if any(binding is old for old in before):
+                    in_order(binding, event)
                 del self.bindings[position]
                 break
         if lifetime == 0:
@@ -172,11 +176,14 @@ class Registration:
         if due != self.due:
             return []
         self.due = inf
-        had = len(self.bindings)
         self.drop_expired(due)
+        return self.timers(due) if self.bindings else [SaveBindings(None, 0.0, None), Ended()]
+
+    def gone(self) -> Effects:
+        """The end of a registration without bindings; it has a row to remove if it ever waited for an expiry."""
         if self.bindings:
-            return self.timers(due)
-        return [SaveBindings(None, 0.0, None), Ended()] if had else [Ended()]
+            return []
+        return [Ended()] if self.due == inf else [SaveBindings(None, 0.0, None), Ended()]
 
     def drop_expired(self, wall: float) -> None:
         """Forget what has run out; its row in the store goes with the next write."""

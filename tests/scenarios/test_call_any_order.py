@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from rayswitch.calls.events import MediaGatewayRestarted, MediaRefused
 from tests.scenarios.switchroom import Phone, Switchroom, sdp
 
-BODIES = st.sampled_from([b"", sdp(), sdp("10.0.0.1", 4000, 4002), sdp("10.9.0.1", 6000, 0), sdp("0.0.0.0"), b"v=0\r\nx"])
+BODIES = st.sampled_from(
+    [b"", sdp(), sdp("10.0.0.1", 4000, 4002), sdp("10.9.0.1", 6000, 0), sdp("0.0.0.0"), b"v=0\r\nx"]
+)
 STATUSES = st.sampled_from([100, 180, 183, 200, 200, 200, 302, 401, 408, 481, 486, 487, 491, 500, 503, 603])
 METHODS = st.sampled_from(["BYE", "INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS", "REFER"])
 WHO = st.integers(0, 2)
