@@ -66,7 +66,17 @@ def answer(request: Request, result: list[Any], wall: float, tag: str) -> Respon
         rows += [("contact", f"<{uri}>{params};expires={left}") for uri, params, left, _ in contacts]
         rows += [("path", path) for path in request.get_all("path")]
         rows.append(("date", date(int(wall))))
+        if outbound(request):
+            rows.append(("require", "outbound"))
     return respond(request, status, reason, to_tag=tag, headers=rows)
+
+
+def outbound(request: Request) -> bool:
+    """RFC 5626 §6: is this a registration by instance and reg-id, that phone and edge proxy both know to be one?"""
+    if "outbound" not in (request.get("supported") or ""):
+        return False
+    edge = request.values("path")[-1:]
+    return all(";ob" in path for path in edge) and any("reg-id" in contact.params for contact in request.contacts)
 
 
 @lru_cache(maxsize=2)
