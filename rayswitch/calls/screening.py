@@ -7,7 +7,6 @@ say no without waking an entity.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rayswitch.sip.identifiers import tag_parts
 from rayswitch.sip.message import Request, Response, respond
