@@ -1,6 +1,6 @@
 """What is refused before anybody looks at what a request wants (RFC 3261 §8.2, 16.3).
 
-`refusal(request)` is the first objection of the table `CHECKS`, or None.  It needs no state, so that a gateway can
+`objection(request)` is the first one of the table `CHECKS`, or None.  It needs no state, so that a gateway can
 say no without waking an entity.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rayswitch.sip.identifiers import tag_parts
-from rayswitch.sip.message import Request, Response, respond
+from rayswitch.sip.message import Request
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, REGISTER"
 KNOWN = frozenset(
@@ -45,12 +45,6 @@ NEW: dict[str, Answer] = {
     **dict.fromkeys(("BYE", "UPDATE", "INFO", "PRACK"), (481, [])),
 }
 """Outside of a dialog: OPTIONS is how phones and peers ask whether we live (§11.2); others make no sense there."""
-
-
-def refusal(request: Request) -> Response | None:
-    """The response that refuses this request, or None when it may go on."""
-    answer = objection(request)
-    return None if answer is None else respond(request, answer[0], headers=answer[1])
 
 
 def objection(request: Request) -> Answer | None:
