@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rayswitch.sip.reasons import REASONS
+
 Q850 = {
     200: 16, 400: 41, 403: 21, 404: 1, 408: 102, 410: 22, 480: 18, 482: 25, 484: 28, 486: 17, 487: 16, 488: 65,
     500: 41, 501: 79, 502: 38, 503: 41, 504: 102, 600: 17, 603: 21, 604: 1, 606: 88,
@@ -69,12 +71,18 @@ class CallRecord:
         return [near | WHOLE, near | HALF_A, *(self.device(near, *device) for device in self.legs)]
 
     def device(self, near: dict[str, Any], leg: int, uri: str, status: int) -> dict[str, Any]:
-        """The row of one device of B; only the one that answered has an answer and figures."""
+        """The row of one device of B; only the one that answered has an answer and figures.
+
+        One that has said nothing shares the fate of the call.
+        """
         row = near | {"leg": f"b{leg}", "reached": uri}
         if 200 <= status < 300:
             return row | self.side_figures(1, 0)
-        lost = {"answer": None, "duration": 0.0, "sip_status": status, "q850": Q850.get(status, 31)}
-        return row | NO_FIGURES | lost | {"cause": "not this device"}
+        lost = NO_FIGURES | {"answer": None, "duration": 0.0}
+        if status in (0, self.sip_status):
+            return row | lost
+        cause = "not this device" if status == 487 else REASONS.get(status, "")
+        return row | lost | {"sip_status": status, "q850": Q850.get(status, 31), "cause": cause}
 
     def side_figures(self, near: int, far: int) -> dict[str, Any]:
         """Media columns as this half call heard (`rx`, from its phone) and was sent (`tx`), over all streams."""

@@ -204,7 +204,7 @@ def test_the_rows_of_an_answered_call() -> None:
     assert near == whole | {"leg": "a"}
     assert (winner["packets_rx"], winner["packets_tx"], winner["duration"]) == (7, 5, 60.0)
     assert (loser["answer"], loser["duration"], loser["sip_status"], loser["packets_rx"]) == (None, 0.0, 487, 0)
-    assert loser["reached"] == room.devices[1].uri
+    assert (loser["reached"], loser["cause"]) == (room.devices[1].uri, "not this device")
 
 
 def test_the_row_of_a_device_that_refused_says_what_it_said() -> None:
@@ -214,6 +214,7 @@ def test_the_row_of_a_device_that_refused_says_what_it_said() -> None:
     room.devices[1].reply(603)
     assert [room.row(leg)["sip_status"] for leg in ("call", "a", "b1", "b2")] == [603, 603, 486, 603]
     assert [room.row(leg)["q850"] for leg in ("call", "b1", "b2")] == [21, 17, 21]
+    assert [room.row(leg)["cause"] for leg in ("call", "b1", "b2")] == ["Decline", "Busy Here", "Decline"]
 
 
 def test_a_record_without_figures_waits_two_seconds() -> None:
@@ -288,7 +289,9 @@ def test_a_restart_in_the_middle_of_ringing_leaves_a_record() -> None:
     room.b.reply(180)
     room.restart()
     assert room.ended and room.row()["sip_status"] == 500 and room.row()["cause"] == "Switch process lost"
-    assert [row["leg"] for row in room.records[0]] == ["call", "a", "b1", "b2"]
+    assert [(row["leg"], row["sip_status"]) for row in room.records[0]] == [
+        ("call", 500), ("a", 500), ("b1", 500), ("b2", 500),
+    ]  # fmt: skip
 
 
 def test_a_restart_between_bye_and_record_is_no_running_call() -> None:
