@@ -90,6 +90,8 @@ def test_an_update_with_something_else_in_it_is_no_offer() -> None:
         "UPDATE", b"<x/>", ("content-type", "text/xml"), ("content-disposition", "x;handling=optional")
     )
     assert room.a.statuses(number) == [200] and room.call.exchange is None
+    number = room.a.send("UPDATE", b"", ("content-type", "application/sdp"))
+    assert room.a.statuses(number) == [200] and room.b.methods() == ["INVITE"]
 
 
 def test_glare_491_for_whom_an_offer_is_on_its_way_to_500_for_a_second_one() -> None:
@@ -276,6 +278,17 @@ def test_the_end_while_an_answer_waits_for_ports(end: str) -> None:
     room.settle()
     assert room.b.methods() == ["INVITE", "BYE"] and room.ended and room.leased == set()
     assert room.row()["sip_status"] == {"refused": 503, "order": 503, "second answer": 200}.get(end, 487)
+
+
+def test_a_device_that_hangs_up_while_its_answer_waits_for_ports() -> None:
+    room = Switchroom()
+    room.a.invite(b"")
+    room.media = "later"
+    room.b.reply(200, sdp("10.9.0.1", 6000, 6002))
+    number = room.b.send("BYE")
+    assert room.b.statuses(number) == [200] and room.a.statuses() == [480]
+    room.lease()
+    assert room.ended and room.b.methods() == ["INVITE"] and room.leased == set()
 
 
 def test_late_offer_without_answer_in_the_ack() -> None:

@@ -80,12 +80,17 @@ def offered(call: Call, leg: Leg, event: RequestReceived) -> None:
     peer = call.peer_of(leg)
     if call.phase == "ending":
         call.answer(event, 481)
-    elif event.request.method == "UPDATE" and event.request.content_type != "application/sdp":
+    elif event.request.method == "UPDATE" and not is_offer(event.request):
         refreshed(call, leg, event)
     elif call.phase != "answered" or peer is None or call.exchange or peer.unacknowledged or not call.ports_free:
         busy(call, leg, event)
     else:
         open_exchange(call, leg, peer, event)
+
+
+def is_offer(request: Request) -> bool:
+    """Is there a session description in it? An INVITE without one asks for an offer, an UPDATE offers nothing."""
+    return bool(request.body) and request.content_type == "application/sdp"
 
 
 def refreshed(call: Call, leg: Leg, event: RequestReceived) -> None:
