@@ -13,6 +13,7 @@ from actors.link import Links
 from actors.peers import LinkPeers
 from actors.registration import RegistrationShell
 from actors.sip_port import LocalSip, RemoteSip, carry_out
+from actors.trace_feed import TraceFeed
 from gateways.sip.gateway import SipGateway
 from gateways.sip.sockets import SipSockets
 from gateways.sip.tcp import TcpLimits
@@ -50,6 +51,7 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     if config.actors.call.placement == "gateway":
         calls = parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)))
     serve_remote(gateway, links)
+    TraceFeed(gateway, links, parts.wall)
     parts.lists(calls, registrations)
     await gateway.start()
 
