@@ -18,6 +18,8 @@ from gateways.media.half import Half, bound_pair
 from gateways.media.relay import Relay
 from rayswitch.media.ports import PortPool
 from rayswitch.media.remote import Address, rtcp_address, rtp_address
+from rayswitch.rtp.reception import Reception
+from rayswitch.rtp.reports import Reports
 
 log = logging.getLogger(__name__)
 
@@ -26,22 +28,27 @@ TRIES = 32
 
 
 class Pair:
-    """The two sockets of a port towards one side; `remote`: where that side said last that it is."""
+    """The two sockets of a port towards one side, and what is heard of it; `remote`: where it said last that it is."""
 
-    __slots__ = ("address", "family", "port", "remote", "rtcp", "rtp")
+    __slots__ = ("address", "family", "port", "reception", "remote", "reports", "rtcp", "rtp")
 
     def __init__(self, address: str, port: int) -> None:
         """Binds both; OSError when one of the ports is taken."""
         self.address = address
         self.port = port
         self.family = 6 if ":" in address else 4
-        self.rtp, self.rtcp = bound_pair(self.family, address, port)
+        self.reception, self.reports = Reception(), Reports()
+        self.rtp, self.rtcp = bound_pair(self.family, address, port, (self.reception.packet, self.reports.packet))
         self.remote: Address | None = None
 
     @property
     def halves(self) -> tuple[Half, Half]:
         """RTP, RTCP."""
         return self.rtp, self.rtcp
+
+    def figures(self) -> dict[str, Any]:
+        """packets, bytes, lost, jitter (ms) of RTP from this side; round_trip (ms) to it, None when nobody told."""
+        return {**self.reception.figures(), **self.reports.figures()}
 
     def close(self) -> None:
         """Give both sockets back; only while nothing is relayed over them."""
@@ -61,7 +68,7 @@ class Stream:
 
     def figures(self) -> list[dict[str, Any]]:
         """What A has sent us, what B has sent us."""
-        return [self.a.rtp.reception.figures(), self.b.rtp.reception.figures()]
+        return [self.a.figures(), self.b.figures()]
 
 
 class Session:
@@ -183,6 +190,7 @@ class MediaGateway:
             return False
         self.put_away(pair for pair in had.values() if pair not in pairs)
         streams[index : index + 1] = [Stream(near, far)]
+        near.reports.partner, far.reports.partner = far.reports, near.reports
         for mine, its in zip(near.halves, far.halves, strict=True):
             self.relay.order(functools.partial(self.relay.join, mine, its))
         return True
@@ -231,7 +239,9 @@ class MediaGateway:
         return [stream.figures() for stream in known.streams] if known else []
 
     def status(self) -> dict[str, Any]:
-        """Ports (pairs) and traffic of this gateway."""
+        """Ports (pairs) and traffic of this gateway; `dropped`: could not be sent, or had nobody to go to. What the
+        kernel keeps away from a latched port is not among it.
+        """
         self.pool.wake(self.clock())
         return {
             "ports_free": len(self.pool.free),
@@ -239,5 +249,5 @@ class MediaGateway:
             "ports_leased": len(self.leased),
             "sessions": len(self.sessions),
             "packets": self.relay.packets,
-            "dropped": self.relay.failed,
+            "dropped": self.relay.dropped(),
         }

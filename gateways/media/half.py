@@ -19,8 +19,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rayswitch.rtp.reception import Reception
-
 Address = tuple[str, int]
 Octets = bytes | memoryview
 Receive = Callable[[bytearray], int]
@@ -45,14 +43,15 @@ class Nothing(Exception):
 
 
 class Half:
-    """A bound socket; `partner` is the one whose peer gets what comes in here."""
+    """A bound socket; `partner` is the one whose peer gets what comes in here, `blocked` counts what nobody got."""
 
     __slots__ = (
-        "blocked", "count", "fd", "former", "former_until", "forward", "partner", "receive", "reception", "signalled",
-        "socket", "source", "wires",
+        "blocked", "count", "fd", "former", "former_until", "forward", "partner", "receive", "signalled", "socket",
+        "source", "wires",
     )  # fmt: skip
 
-    def __init__(self, bound: socket.socket, rtp: bool) -> None:
+    def __init__(self, bound: socket.socket, count: Count) -> None:
+        """`count(data, size, now)` is told of every packet that is relayed from here."""
         self.socket = bound
         self.fd = bound.fileno()
         self.partner: Half | None = None
@@ -61,10 +60,9 @@ class Half:
         self.former: Any = None
         self.former_until = 0.0
         self.blocked = 0
-        self.reception = Reception()
         self.wires: Wires = {}
         self.receive: Receive = self.latch
-        self.count: Count = self.reception.packet if rtp else uncounted
+        self.count = count
         self.forward: Forward = self.discard
 
     def join(self, partner: Half, wires: Wires) -> None:
@@ -159,12 +157,10 @@ class Half:
         self.socket.close()
 
 
-def uncounted(data: bytes | bytearray, size: int, now: float) -> None:
-    """RTCP has no figures of its own."""
-
-
-def bound_pair(family: int, address: str, port: int) -> tuple[Half, Half]:
-    """RTP on `port`, RTCP on the next (RFC 3550 §11). OSError when one of them is taken; nothing stays open then."""
+def bound_pair(family: int, address: str, port: int, counts: tuple[Count, Count]) -> tuple[Half, Half]:
+    """RTP on `port`, RTCP on the next (RFC 3550 §11), and who counts their packets. OSError when one of
+    them is taken; nothing stays open then.
+    """
     kind = socket.AF_INET6 if family == 6 else socket.AF_INET
     made: list[socket.socket] = []
     try:
@@ -176,4 +172,4 @@ def bound_pair(family: int, address: str, port: int) -> tuple[Half, Half]:
         for each in made:
             each.close()
         raise
-    return Half(made[0], True), Half(made[1], False)
+    return Half(made[0], counts[0]), Half(made[1], counts[1])

@@ -43,6 +43,7 @@ class Relay:
         self.epoll = select.epoll()
         self.packets = 0
         self.failed = 0
+        self.blocked = 0
         self.orders: deque[Callable[[], None]] = deque()
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.epoll.register(self.wake_fd, select.EPOLLIN)
@@ -93,7 +94,12 @@ class Relay:
             if self.halves.pop(half.fd, None) is not None:
                 with contextlib.suppress(OSError):
                     self.epoll.unregister(half.fd)
+            self.blocked += half.blocked
             half.close()
+
+    def dropped(self) -> int:
+        """Packets that were not relayed; from any thread."""
+        return self.failed + self.blocked + sum(half.blocked for half in tuple(self.halves.values()))
 
     def run(self) -> None:
         """Until told to stop. No packet and no order ends this thread."""

@@ -84,3 +84,57 @@ def test_lost_is_never_negative_and_packets_are_right(numbers: list[int]) -> Non
     figures = hear(Reception(), steady(numbers))
     assert figures["packets"] == len(numbers)
     assert 0 <= figures["lost"] <= 41
+
+
+def test_another_source_is_a_new_beginning() -> None:
+    other = [(data[:8] + b"\0\0\0\2" + data[12:], now + 1.0) for data, now in steady(list(range(70, 120)))]
+    assert hear(Reception(), steady(list(range(50))) + other)["lost"] == 0
+
+
+def test_a_packet_that_came_twice_is_no_jitter() -> None:
+    packets = steady(list(range(50)))
+    assert hear(Reception(), packets[:20] + packets[19:]) == {"packets": 51, "bytes": 8772, "lost": 0, "jitter": 0.0}
+
+
+def test_a_short_packet_is_not_taken_for_what_the_buffer_held_before() -> None:
+    reception = Reception()
+    hear(reception, steady(list(range(10))))
+    reception.packet(rtp(10, 1600), 11, 0.2)
+    assert (reception.received, reception.strange) == (10, 1)
+
+
+def plainly(packets: list[tuple[int, int, float]]) -> tuple[int, float]:
+    """Lost and jitter (ms) as RFC 3550 A.3 and A.8 say it, of (number, timestamp, arrival) that do not wrap."""
+    jitter, highest, before = 0.0, packets[0][0], packets[0]
+    for number, stamp, arrival in packets[1:]:
+        if number > highest:
+            highest = number
+            off = abs(arrival - before[2] - (stamp - before[1]) / 8000)
+            jitter += (off - jitter) / 16
+            before = (number, stamp, arrival)
+    return max(0, highest - packets[0][0] + 1 - len(packets)), round(jitter * 1000, 2)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.sampled_from([160, 160, 160, 240]), st.integers(0, 40)), min_size=1),
+    st.sampled_from([0, 65500]),
+    st.sampled_from([0, 0xFFFFFF00]),
+    st.sets(st.integers(0, 40)),
+)
+def test_short_cuts_change_no_figure(
+    steps: list[tuple[int, int, int]], first: int, base: int, marked: set[int]
+) -> None:
+    """Steady stretches, losses, marks, other packet lengths, late packets, wraps: as if each were taken apart."""
+    number, stamp, plan = 0, 0, []
+    for lost, length, late in steps:
+        for _ in range(4):
+            number, stamp = number + 1, stamp + length
+            plan.append((number, stamp, stamp / 8000 + late / 1000))
+        number, stamp = number + lost % 4, stamp + lost % 4 * length
+        if lost == 30:
+            plan.append(plan[-3])
+    arrived = [
+        (rtp(first + number, base + stamp, 0, number in marked), arrival + 1.0) for number, stamp, arrival in plan
+    ]
+    figures = hear(Reception(), arrived)
+    assert (figures["lost"], figures["jitter"]) == (plainly(plan)[0], pytest.approx(plainly(plan)[1], abs=0.02))
