@@ -1,8 +1,8 @@
 """The end of a call, whoever wants it: BYE and CANCEL of a side, a refusal, a lost ACK, an order.
 
 However it ends, the same four things follow: the other side hears of it, the media goes back, the figures and the last
-words of cancelled devices come in, the CDR is written.  A call stays for stragglers (the answer to our BYE, a 2xx that crossed our CANCEL) until its last
-request is answered; until then a second BYE gets its 200 too.
+words of cancelled devices come in, the CDR is written.  A call stays for stragglers (the answer to our BYE, a 2xx that
+crossed our CANCEL) until its last request is answered; until then a second BYE gets its 200 too.
 """
 
 from __future__ import annotations
