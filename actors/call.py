@@ -39,6 +39,8 @@ from rayswitch.store import writes
 log = logging.getLogger(__name__)
 
 KIND = "call"
+INTERNAL = "Internal error"
+"""The cause in the record of a call whose code raised."""
 
 
 class CallShell:
@@ -81,16 +83,22 @@ class CallShell:
         """A new call, ready for its `Invited`."""
         return self.host.adopt(KIND, id, Call(id, self.settings, self.ids, self.offset()))
 
-    def take_in(self, rows: Iterable[tuple[str, Any]]) -> int:
+    def take_in(self, rows: Iterable[tuple[str, Any]]) -> None:
         """The calls of this host's journal after a restart: go on, or finish the record."""
-        count = 0
         for id, snapshot in rows:
-            call = Call.restore(id, snapshot, self.settings, self.ids, self.offset())
-            self.host.adopt(KIND, id, call)
-            for effect in call.resume(self.clock()):
-                self.perform(id, effect)
-            count += 1
-        return count
+            try:
+                self.resume(id, snapshot)
+            except Exception:
+                log.exception("call %s cannot be taken up and is dropped: %r", id, snapshot)
+                self.host.retire(KIND, id)
+                self.journal.append(writes.drop_call(id))
+
+    def resume(self, id: str, snapshot: Any) -> None:
+        """Take up one call."""
+        call = Call.restore(id, snapshot, self.settings, self.ids, self.offset())
+        self.host.adopt(KIND, id, call)
+        for effect in call.resume(self.clock()):
+            self.perform(id, effect)
 
     def restarted(self, gateway: str) -> None:
         """A media gateway has lost its memory: every call it carries describes itself again."""
@@ -151,18 +159,33 @@ class CallShell:
 
     # -- what goes wrong -----------------------------------------------------------------------------------------------
 
-    def failed(self, id: str, call: Call, error: BaseException) -> None:
-        """A call whose code raised is over; its ports and its record are still looked after."""
-        del error
-        call.phase = "answered" if call.b is not None else call.phase
+    def failed(self, id: str, call: Call, message: Any) -> None:
+        """A call whose code raised is over: its sides hear of it, its ports go back, its record is written, and whoever
+        asked for what it could not do gets 500.  Whatever of that fails too is left out."""
+        for effect in self.last_effects(call):
+            self.attempt(id, effect)
+        if isinstance(message, RequestReceived | Invited):
+            refusal = respond(message.request, 500, to_tag=self.ids.tag(id, 0))
+            self.attempt(id, fx.Respond(message.server, refusal))
+        if not call.recorded and call.record is not None:
+            call.record.close(self.wall(), "", 500, INTERNAL)
+            self.attempt(id, fx.Record(call.record.rows(id)))
+
+    def last_effects(self, call: Call) -> list[Any]:
+        """The release of a call; if even that fails, what it came to, and its ports."""
         try:
-            for effect in call.handle(Release("Internal error"), self.clock()):
-                self.perform(id, effect)
-            if not call.recorded and call.record is not None:
-                call.record.close(self.wall(), "", 500, "Internal error")
-                self.record(id, fx.Record(call.record.rows(id)))
+            return call.handle(Release(INTERNAL), self.clock())
         except Exception:
-            log.exception("call %s could not be released after an error", id)
+            log.exception("call %s could not be released after an error", call.id)
+            media = call.media
+            return [*call.out, media.release()] if media is not None and media.gateway else call.out
+
+    def attempt(self, id: str, effect: Any) -> None:
+        """Do one of several things that do not depend on each other."""
+        try:
+            self.perform(id, effect)
+        except Exception:
+            log.exception("call %s: %s after an error", id, type(effect).__name__)
 
     def unknown(self, id: str, message: Any) -> None:
         """A message for a call that is over: 481 to a request (RFC 3261 §12.2.2), silence to the rest."""

@@ -47,8 +47,9 @@ class Retire:
 class Kind:
     """How a host treats entities of one kind.
 
-    ``perform(key, effect)`` does what an entity wants. ``failed(key, entity, error)`` is called once the host
-    has dropped an entity whose code raised. ``unknown(key, message)`` gets messages for entities not here.
+    ``perform(key, effect)`` does what an entity wants. ``failed(key, entity, message)`` is called once the
+    host has dropped an entity that raised at that message. ``unknown(key, message)`` gets messages for entities
+    not here.
     """
 
     __slots__ = ("failed", "perform", "unknown")
@@ -56,7 +57,7 @@ class Kind:
     def __init__(
         self,
         perform: Callable[[str, Any], None],
-        failed: Callable[[str, Any, BaseException], None] | None = None,
+        failed: Callable[[str, Any, Any], None] | None = None,
         unknown: Callable[[str, Any], None] | None = None,
     ) -> None:
         self.perform = perform

@@ -161,7 +161,7 @@ class Host:
                     break
                 message = cell.mailbox.popleft()
         except Exception as error:
-            self._failed(kind, key, cell, error)
+            self._failed(kind, key, cell, message, error)
         finally:
             cell.busy = False
 
@@ -170,7 +170,7 @@ class Host:
         while cell.mailbox:
             self.tell(kind, key, cell.mailbox.popleft())
 
-    def _failed(self, kind: str, key: str, cell: _Cell, error: Exception) -> None:
+    def _failed(self, kind: str, key: str, cell: _Cell, message: Any, error: Exception) -> None:
         self.failures += 1
         log.error("%s/%s on %s failed and is dropped", kind, key, self.id, exc_info=error)
         if self._cells[kind].get(key) is cell:
@@ -178,7 +178,7 @@ class Host:
         failed = self._kinds[kind].failed
         try:
             if failed is not None:
-                failed(key, cell.entity, error)
+                failed(key, cell.entity, message)
         except Exception:
             log.exception("%s/%s on %s: the report of its failure failed", kind, key, self.id)
         self._leftover(kind, key, cell)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from actors.host import Host, Kind
@@ -52,7 +53,7 @@ class RegistrationShell:
         self.ping = ping
         self.asleep: dict[str, list[Any]] = {}
         self.waking: asyncio.Task[None] | None = None
-        host.define(KIND, Kind(perform=self.perform))
+        host.define(KIND, Kind(perform=self.perform, failed=self.failed))
 
     def tell(self, aor: str, event: Any) -> None:
         """To the registration of `aor`; one that does not exist is created by REGISTER and empty for everybody else."""
@@ -72,20 +73,36 @@ class RegistrationShell:
     async def wake_all(self) -> None:
         """Wake the sleepers in small groups, leaving the loop to the traffic in between."""
         while self.asleep:
-            for aor in list(self.asleep)[:WAKE_GROUP]:
+            for aor in list(islice(self.asleep, WAKE_GROUP)):
                 self.wake(aor)
             await asyncio.sleep(0.005)
 
     def wake(self, aor: str) -> bool:
-        """Restore one registration; False when there is none."""
+        """Restore one registration; False when there is none, or none that can be read."""
         snapshot = self.asleep.pop(aor, None)
         if snapshot is None:
             return False
-        registration = Registration.restore(snapshot, self.rules)
+        try:
+            registration = Registration.restore(snapshot, self.rules)
+        except Exception:
+            log.exception("the bindings of %s cannot be taken up: %r", aor, snapshot)
+            return False
         self.host.adopt(KIND, aor, registration)
         for effect in registration.wake(self.wall()):
             self.perform(aor, effect)
         return self.host.has(KIND, aor)
+
+    def failed(self, aor: str, registration: Registration, message: Any) -> None:
+        """A registration whose code raised is gone until its phone comes again; who asked is not left waiting."""
+        del aor, registration
+        token = getattr(message, "token", None)
+        if token is not None:
+            token(None)
+
+    def close(self) -> None:
+        """Wake nobody any more."""
+        if self.waking is not None:
+            self.waking.cancel()
 
     def perform(self, aor: str, effect: Any) -> None:
         """Do what a registration wants."""
@@ -137,6 +154,7 @@ class RegistrationShell:
 
 
 WAKE_GROUP = 50
+ASK_SECONDS = 3.0
 
 PERFORM: dict[type, Callable[[RegistrationShell, str, Any], None]] = {
     fx.SaveBindings: RegistrationShell.save,
@@ -185,13 +203,14 @@ class Location:
 
     async def ask(self, home: str, aor: str, event: Any, done: Done) -> None:
         """Over the link; a home that restarts is asked once more."""
+        answer = None
         for attempt in (1, 2):
             try:
-                done(await self.links.ask(home, "registration", [aor, event]))
-                return
+                answer = await self.links.ask(home, "registration", [aor, event], ASK_SECONDS)
+                break
             except LinkError as error:
                 log.warning("registration %s at %s, attempt %d: %s", aor, home, attempt, error)
-        done(None)
+        done(answer)
 
     def asked(self, peer: str, payload: list[Any]) -> asyncio.Future[Any]:
         """Another host wants something of a registration that lives here."""
@@ -202,3 +221,10 @@ class Location:
         assert self.shell is not None
         self.shell.tell(aor, event)
         return future
+
+    def close(self) -> None:
+        """Nobody waits for an answer any more."""
+        for task in list(self.tasks):
+            task.cancel()
+        if self.shell is not None:
+            self.shell.close()

@@ -42,7 +42,7 @@ class Stage:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.performed: list[tuple[str, Any]] = []
-        self.failed: list[tuple[str, str]] = []
+        self.failed: list[tuple[str, Any]] = []
         self.unknown: list[tuple[str, Any]] = []
         host.define("counter", Kind(self.perform, self.fail, lambda key, m: self.unknown.append((key, m))))
 
@@ -53,9 +53,9 @@ class Stage:
         if effect == "impossible":
             raise KeyError("cannot")
 
-    def fail(self, key: str, entity: Any, error: BaseException) -> None:
+    def fail(self, key: str, entity: Any, message: Any) -> None:
         assert not self.host.has("counter", key)
-        self.failed.append((key, type(error).__name__))
+        self.failed.append((key, message))
 
 
 def stage(id: str = "a", links: Links | None = None) -> Stage:
@@ -94,13 +94,13 @@ def test_a_message_to_oneself_waits_until_the_present_one_is_done() -> None:
     assert other.seen[-1] == "done"
 
 
-@pytest.mark.parametrize(("message", "error"), [("fail", "ValueError"), (("impossible",), "KeyError")])
-def test_an_exception_ends_that_entity_alone(message: Any, error: str) -> None:
+@pytest.mark.parametrize("message", ["fail", ("impossible",)])
+def test_an_exception_ends_that_entity_alone(message: Any) -> None:
     one = stage()
     add(one, "x")
     other = add(one, "y")
     one.host.tell("counter", "x", message)
-    assert one.failed == [("x", error)]
+    assert one.failed == [("x", message)]
     assert one.host.failures == 1
     one.host.tell("counter", "x", "lost")
     one.host.tell("counter", "y", "fine")
