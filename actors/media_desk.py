@@ -1,26 +1,32 @@
 """Where the calls of a host get their media ports: leases taken ahead, so that an answer needs no round trip.
 
-For each media gateway and address family a stock of leased ports is kept; when it runs low more are asked for, 32 at a
-time.  A call is served from one gateway, in turn among those that are up and have stock; when none has, the desk asks
-before it says no.  A media gateway that comes back as a new process knows nothing of leases: its stock is thrown away.
+For each media gateway and address family a stock of leased ports is kept; when it runs low more are asked for, up to
+32 at a time: the gateway gives fewer when it has few itself.  Each stock has at most one question under way, and calls
+that found too little wait for its answer together.  A call is served from one gateway, in turn among those that are
+up; it is refused when none of them has the ports.  A media gateway that comes back as a new process knows nothing of
+leases: its stock is thrown away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from actors.link import LinkError, Links
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 LOW = 16
 BATCH = 32
 
 Port = list[Any]
+Stock = tuple[str, int]
+"""Gateway and address family."""
 Done = Callable[[str, "list[Port] | None"], None]
 
 
@@ -37,18 +43,20 @@ class MediaDesk:
         self.links = links
         links.on("figures", lambda peer, payload: figures(*payload))
         self.order = deque(gateways)
-        self.stock: dict[tuple[str, int], list[Port]] = {}
-        self.asking: set[tuple[str, int]] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.stock: dict[Stock, list[Port]] = {}
+        self.asked: dict[Stock, asyncio.Task[int]] = {}
+        """The question under way."""
+        self.tasks: set[asyncio.Task[Any]] = set()
 
     def reserve(self, gateway: str, families: list[int], done: Done) -> None:
         """`done(gateway, ports)` with one [port, address] for each family, at once when in stock; None: refused."""
-        for candidate in self.candidates(gateway):
+        candidates = self.candidates(gateway)
+        for candidate in candidates:
             ports = self.take(candidate, families)
             if ports is not None:
                 done(candidate, ports)
                 return
-        self.spawn(self.ask_and_serve(gateway, families, done))
+        self.spawn(self.ask_and_serve(candidates, families, done))
 
     def candidates(self, gateway: str) -> list[str]:
         """That one, or all that are up, the next in turn first."""
@@ -59,39 +67,61 @@ class MediaDesk:
 
     def take(self, gateway: str, families: list[int]) -> list[Port] | None:
         """All ports from stock or none."""
-        for family in set(families):
-            if len(self.stock.get((gateway, family), ())) < families.count(family):
-                return None
+        wanted = Counter(families)
+        if any(len(self.stock.get((gateway, family), ())) < count for family, count in wanted.items()):
+            return None
         ports = [self.stock[(gateway, family)].pop() for family in families]
-        for family in set(families):
+        for family in wanted:
             if len(self.stock[(gateway, family)]) < LOW:
-                self.spawn(self.refill(gateway, family, BATCH))
+                self.refill((gateway, family), 0)
         return ports
 
-    async def ask_and_serve(self, gateway: str, families: list[int], done: Done) -> None:
-        """The stock was too small: ask the gateways for just this, one after the other."""
-        for candidate in self.candidates(gateway):
-            for family in set(families):
-                await self.refill(candidate, family, BATCH + families.count(family), wait=True)
-            ports = self.take(candidate, families)
+    async def ask_and_serve(self, candidates: list[str], families: list[int], done: Done) -> None:
+        """The stock was too small: ask the gateways, one after the other."""
+        for candidate in candidates:
+            while (ports := self.take(candidate, families)) is None:
+                if not await self.supplied(candidate, families):
+                    break
             if ports is not None:
                 done(candidate, ports)
                 return
         done("", None)
 
-    async def refill(self, gateway: str, family: int, count: int, wait: bool = False) -> None:
-        """Lease more; one request at a time for each stock, unless a call waits for it."""
-        key = (gateway, family)
-        if key in self.asking and not wait:
-            return
-        self.asking.add(key)
+    async def supplied(self, gateway: str, families: list[int]) -> bool:
+        """Has the gateway given anything of what is missing?  Others may have taken it already."""
+        for family, count in Counter(families).items():
+            stock = (gateway, family)
+            if len(self.stock.get(stock, ())) < count and not await self.more(stock, count):
+                return False
+        return True
+
+    async def more(self, stock: Stock, count: int) -> bool:
+        """Wait for the question under way and look again, or ask for `count` at least; False when nothing came."""
+        under_way = self.asked.get(stock)
+        if under_way is not None:
+            await asyncio.shield(under_way)
+            return True
+        return await asyncio.shield(self.refill(stock, count)) > 0
+
+    def refill(self, stock: Stock, count: int) -> asyncio.Task[int]:
+        """The question under way, or a new one, for what calls need now and for the stock."""
+        task = self.asked.get(stock)
+        if task is None:
+            task = self.asked[stock] = self.spawn(self.ask(stock, count))
+        return task
+
+    async def ask(self, stock: Stock, count: int) -> int:
+        """Lease `count` and what can be spared besides; how many came."""
+        gateway, family = stock
         try:
-            ports = await self.links.ask(gateway, "media", ["lease", count, family])
-            self.stock.setdefault(key, []).extend(ports)
+            ports: list[Port] = await self.links.ask(gateway, "media", ["lease", count, BATCH, family])
         except LinkError as error:
             log.warning("no leases from media gateway %s: %s", gateway, error)
+            return 0
         finally:
-            self.asking.discard(key)
+            del self.asked[stock]
+        self.stock.setdefault(stock, []).extend(ports)
+        return len(ports)
 
     def connect(self, gateway: str, session: str, streams: list[Any]) -> None:
         """Describe a session to its gateway."""
@@ -109,17 +139,20 @@ class MediaDesk:
 
     def forget(self, gateway: str) -> None:
         """The gateway is a new process: what it had leased is void."""
-        for key in [key for key in self.stock if key[0] == gateway]:
-            del self.stock[key]
+        for stock in [stock for stock in self.stock if stock[0] == gateway]:
+            del self.stock[stock]
 
-    def return_all(self) -> None:
-        """At shutdown."""
+    def close(self) -> None:
+        """Give back what is in stock, and wait for nothing more."""
+        for task in list(self.tasks):
+            task.cancel()
         for (gateway, _), ports in self.stock.items():
             self.give_back(gateway, [port[0] for port in ports])
         self.stock.clear()
 
-    def spawn(self, work: Any) -> None:
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that is held until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        return task

@@ -17,7 +17,7 @@ async def media_process(me: str, config: Config, links: Links) -> Process:
     gateway = MediaGateway(me, addresses(config), share(config, int(me[1:])), time.monotonic)
     await gateway.start()
     orders: dict[str, Callable[..., Any]] = {
-        "lease": lambda peer, count, family: gateway.lease(count, family, peer),
+        "lease": lambda peer, need, like, family: gateway.lease(need + spare(gateway, like), family, peer),
         "give_back": lambda peer, ports: gateway.give_back(ports),
         "connect": lambda peer, session, streams: gateway.connect(session, peer, streams),
         "close": lambda peer, session: links.tell(peer, "figures", [session, gateway.close_session(session)]),
@@ -26,6 +26,11 @@ async def media_process(me: str, config: Config, links: Links) -> Process:
     links.on("media", lambda peer, order: orders[order[0]](peer, *order[1:]))
     links.on_up(lambda peer, epoch, new: gateway.released(peer) if new else None)
     return Process(status=gateway.status, close=gateway.close)
+
+
+def spare(gateway: MediaGateway, like: int) -> int:
+    """How many ports may be leased ahead of need: what rests in one stock is missing in all others."""
+    return min(like, int(gateway.status()["ports_free"]) // STOCKS)
 
 
 def share(config: Config, index: int) -> range:
@@ -46,6 +51,9 @@ def addresses(config: Config) -> dict[int, str]:
         chosen.setdefault(family, host)
     return chosen
 
+
+STOCKS = 8
+"""Of what is free, the part that one question may take ahead."""
 
 FAR = {4: "192.0.2.1", 6: "2001:db8::1"}
 """Documentation addresses (RFC 5737, 3849): a route look-up towards them gives the address of the default route."""

@@ -128,17 +128,21 @@ class Parts:
             self.wall,
         )
         self.calls.serve(shell)
-        self.links.on_up(lambda peer, epoch, new: self.media_up(shell, peer) if peer[0] == "m" and new else None)
+        self.links.on_up(lambda peer, epoch, new: self.media_up(shell, peer, new) if peer[0] == "m" else None)
         with Store.open(self.config.store) as store:
             rows = [(id, snapshot) for id, _, _, snapshot in store.calls(self.me)]
         shell.take_in(rows)
         return shell
 
-    def media_up(self, shell: CallShell, gateway: str) -> None:
-        """A media gateway we have not met: what an earlier one of that name knew is gone."""
+    def media_up(self, shell: CallShell, gateway: str, new: bool) -> None:
+        """A media gateway is there (again): it hears which sessions we still have, for the end of one may be lost.
+
+        When it is one we have not met, what an earlier one of that name knew is gone.
+        """
         assert self.media is not None
-        self.media.forget(gateway)
-        shell.restarted(gateway)
+        if new:
+            self.media.forget(gateway)
+            shell.restarted(gateway)
         self.links.tell(gateway, "media", ["holding", [id for id, _ in self.host.entities("call")]])
 
     async def drain(self, shell: CallShell | None) -> None:
@@ -151,9 +155,11 @@ class Parts:
             await asyncio.sleep(0.02)
 
     async def close(self) -> None:
-        """Give the leases back, write what is queued."""
+        """Give the leases back, write what is queued; nothing fires and nothing waits any more."""
+        self.location.close()
         if self.media is not None:
-            self.media.return_all()
+            self.media.close()
+        self.wheel.close()
         await self.journal.close()
 
     def lists(self, calls: CallShell | None, registrations: RegistrationShell | None) -> None:

@@ -53,7 +53,6 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     serve_remote(gateway, links)
     TraceFeed(gateway, links, parts.wall)
     parts.lists(calls, registrations)
-    await gateway.start()
 
     async def drain() -> None:
         await parts.drain(calls)
@@ -61,6 +60,12 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     async def close() -> None:
         await gateway.close()
         await parts.close()
+
+    try:
+        await gateway.start()
+    except OSError:
+        await close()
+        raise
 
     def status() -> dict[str, Any]:
         return gateway.counters() | {
