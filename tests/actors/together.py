@@ -1,0 +1,130 @@
+"""A whole switch in one process, without Ray: every host composed on one loop, real links, real sockets, a real store.
+
+`kill` ends a host as a crash would, without farewell to anybody; `start` brings it back as a new epoch.
+Phones are threads (`tests/interop/agent.py`); what they do blocks, so it is awaited with `asyncio.to_thread`.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from actors import vocabulary  # noqa: F401 (what crosses a link)
+from actors.composition import Process, compose
+from actors.link import Links
+from actors.placement import SWITCHBOARD, hosts_of
+from actors.rundir import make_run_dir, run_dir
+from actors.switchboard import Switchboard
+from rayswitch.config import Config
+from rayswitch.sip.digest import ha1
+from rayswitch.store import CdrFilter, Extension, Extensions, Store, cdrs
+from tests.gateways.loopback import free_port
+from tests.interop.agent import Agent
+
+DOMAIN = "together.test"
+PASSWORD = "secret"
+NUMBERS = ("100", "101", "102")
+epochs = itertools.count(1)
+
+
+def run(main: Callable[[Path], Awaitable[None]], where: Path, seconds: float = 30) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(main(where), seconds))
+
+
+async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class Together:
+    """The hosts that run, by id; `phones` are closed at the end."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.links: dict[str, Links] = {}
+        self.processes: dict[str, Process | Switchboard] = {}
+        self.phones = ExitStack()
+
+    async def start(self, *hosts: str) -> None:
+        for host in hosts:
+            links = self.links[host] = Links(host, next(epochs), run_dir(self.config))
+            await links.start()
+            process = self.processes[host] = await self.composed(host, links)
+            self.greet(links, process)
+        for host in hosts:
+            self.links[host].connect([SWITCHBOARD, *hosts_of(self.config)])
+
+    async def composed(self, host: str, links: Links) -> Process | Switchboard:
+        return Switchboard(self.config, links) if host == SWITCHBOARD else await compose(host, self.config, links)
+
+    @staticmethod
+    def greet(links: Links, process: Process | Switchboard) -> None:
+        about = {"pid": 1, "epoch": links.epoch, "listeners": process.listeners}
+        links.on_up(lambda peer, epoch, new: links.tell(peer, "member", about) if peer == SWITCHBOARD else None)
+
+    async def kill(self, host: str) -> None:
+        await self.links.pop(host).close()
+        await self.processes.pop(host).close()
+
+    def connected(self) -> bool:
+        return all(one.alive(host) for one in self.links.values() for host in self.links)
+
+    def phone(self) -> Agent:
+        listener = self.config.sip.listen[0]
+        return self.phones.enter_context(Agent(f"{listener.host}:{listener.port}", DOMAIN))
+
+    def store(self) -> Store:
+        return Store.open(self.config.store)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The call detail records in the store, whole calls only, the newest first."""
+        with self.store() as store:
+            return list(cdrs(store, CdrFilter()))
+
+    def status(self, host: str) -> dict[str, Any]:
+        return self.processes[host].status()
+
+
+def settings(where: Path, **more: Any) -> dict[str, Any]:
+    """One of each, on free ports; `more` are further sections."""
+    first = free_port() // 2 * 2
+    return {
+        "domain": DOMAIN,
+        "data": str(where),
+        "store": f"sqlite:///{where}/switch.db",
+        "media": {"address": "127.0.0.1", "ports": f"{first - 400}-{first - 1}"},
+    } | more
+
+
+def listening(gateways: int = 1) -> dict[str, Any]:
+    """Sections `sip` with one UDP listener on a free port."""
+    return {"listen": [f"udp://127.0.0.1:{free_port()}"], "gateways": gateways}
+
+
+def extension(number: str) -> Extension:
+    hashes = [ha1(number, DOMAIN, PASSWORD, algorithm) for algorithm in ("MD5", "SHA-256")]
+    return Extension(number, DOMAIN, f"Phone {number}", *hashes, {})
+
+
+@asynccontextmanager
+async def switch(where: Path, **more: Any) -> AsyncIterator[Together]:
+    """A switch with three extensions, all hosts up and linked."""
+    config = Config.from_dict(settings(where, **({"sip": listening()} | more)))
+    make_run_dir(config)
+    with Store.open(config.store) as store:
+        Extensions(store, DOMAIN).put(map(extension, NUMBERS))
+    together = Together(config)
+    try:
+        await together.start(SWITCHBOARD, *hosts_of(config))
+        await until(together.connected)
+        yield together
+    finally:
+        together.phones.close()
+        for host in list(together.links):
+            await together.kill(host)
