@@ -32,7 +32,7 @@ from rayswitch.calls.events import (
     TimerFired,
 )
 from rayswitch.sip.events import RequestReceived
-from rayswitch.sip.identifiers import Identifiers
+from rayswitch.sip.identifiers import Identifiers, owner_of, tag_parts
 from rayswitch.sip.message import respond
 from rayswitch.store import writes
 
@@ -253,3 +253,10 @@ class CallDesk:
     def ref(self, id: str, owner: str) -> Ref:
         """The call `id`, which lives on `owner`."""
         return Ref(KIND, id, owner)
+
+    def named(self, tag: str | None) -> Ref | None:
+        """The call that a tag of ours names; None for any other tag, and for a host that there is not: anybody can
+        write one, and must not make us wait for it."""
+        parts = tag_parts(tag or "")
+        owner = owner_of(parts[0]) if parts else None
+        return self.ref(parts[0], owner) if parts and owner in self.placement.hosts else None

@@ -29,7 +29,6 @@ from rayswitch.sip.events import (
     Unreachable,
 )
 from rayswitch.sip.flow import Flow
-from rayswitch.sip.identifiers import owner_of, tag_parts
 from rayswitch.sip.message import BadMessage, Request, Response, respond
 
 log = logging.getLogger(__name__)
@@ -106,18 +105,13 @@ class Front:
 
     def in_dialog(self, event: RequestReceived) -> None:
         """To the call that the tag names; 481 when it cannot be one of ours."""
-        ref = self.call_of(event.request)
+        ref = self.calls.named(event.request.to.tag)
         if ref is None:
             self.answer(event, respond(event.request, 481))
             return
         if event.request.method == "INVITE":
             self.remember(event.server, ref)
         ref.tell(RequestReceived((self.owner, event.server), event.request, event.flow))
-
-    def call_of(self, request: Request) -> Ref | None:
-        """The call that our tag in this request names."""
-        parts = tag_parts(request.to.tag or "")
-        return self.calls.ref(parts[0], owner_of(parts[0]) or "") if parts else None
 
     def register(self, event: RequestReceived, now: float) -> None:
         """Authenticate, check that he registers himself (§10.3 steps 3 to 5), then ask the registration."""
@@ -192,7 +186,7 @@ class Front:
     def ack(self, event: AckReceived, now: float) -> None:
         """The ACK of a 2xx: to its call; an ACK for nothing is dropped (§17.1.1.3)."""
         del now
-        ref = self.call_of(event.request)
+        ref = self.calls.named(event.request.to.tag)
         if ref is not None:
             ref.tell(event)
 
@@ -200,9 +194,9 @@ class Front:
         """To the entity that sent the request; a stray one to the call whose tag it has in From."""
         del now
         if event.key is None:
-            parts = tag_parts(event.response.from_.tag or "")
-            if parts:
-                self.calls.ref(parts[0], owner_of(parts[0]) or "").tell(ResponseReceived(0, event.response, event.flow))
+            ref = self.calls.named(event.response.from_.tag)
+            if ref is not None:
+                ref.tell(ResponseReceived(0, event.response, event.flow))
             return
         owner, entity, key = event.key
         self.calls.ref(entity, owner).tell(ResponseReceived(key, event.response, event.flow))

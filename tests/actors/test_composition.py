@@ -73,7 +73,7 @@ def test_a_call_to_nobody_and_requests_in_dialogs_that_are_not(tmp_path: Path) -
             a, _ = await talk(caller, callee)
             assert (await asyncio.to_thread(a.bye)).status == 200
             await until(lambda: len(together.records()) == 2)
-            for tag in (a.remote, f"<{uri}>;tag=s1.000000000000.0", f"<{uri}>;tag=other"):
+            for tag in (a.remote, *(f"<{uri}>;tag={tag}" for tag in ("s1.000000000000.0", "s7.000000000000.0", "x"))):
                 a.remote = tag
                 assert (await asyncio.to_thread(a.request, "INFO")).status == 481
 

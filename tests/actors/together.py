@@ -108,8 +108,8 @@ def listening(gateways: int = 1) -> dict[str, Any]:
 
 
 def extension(number: str) -> Extension:
-    hashes = [ha1(number, DOMAIN, PASSWORD, algorithm) for algorithm in ("MD5", "SHA-256")]
-    return Extension(number, DOMAIN, f"Phone {number}", *hashes, {})
+    md5, sha256 = (ha1(number, DOMAIN, PASSWORD, algorithm) for algorithm in ("MD5", "SHA-256"))
+    return Extension(number, DOMAIN, f"Phone {number}", md5, sha256, {})
 
 
 @asynccontextmanager
