@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ class MediaDesk:
         links.on("figures", lambda peer, payload: figures(*payload))
         self.order = deque(gateways)
         self.stock: dict[Stock, list[Port]] = {}
-        self.asked: dict[Stock, asyncio.Task[int]] = {}
+        self.asked: dict[Stock, asyncio.Task[int | None]] = {}
         """The question under way."""
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -53,6 +53,7 @@ class MediaDesk:
         candidates = self.candidates(gateway)
         for candidate in candidates:
             ports = self.take(candidate, families)
+            self.look_ahead(candidate, families)
             if ports is not None:
                 done(candidate, ports)
                 return
@@ -67,14 +68,19 @@ class MediaDesk:
 
     def take(self, gateway: str, families: list[int]) -> list[Port] | None:
         """All ports from stock or none."""
-        wanted = Counter(families)
-        if any(len(self.stock.get((gateway, family), ())) < count for family, count in wanted.items()):
+        if any(self.lacks(gateway, family, families.count(family)) for family in set(families)):
             return None
-        ports = [self.stock[(gateway, family)].pop() for family in families]
-        for family in wanted:
-            if len(self.stock[(gateway, family)]) < LOW:
+        return [self.stock[(gateway, family)].pop() for family in families]
+
+    def lacks(self, gateway: str, family: int, count: int) -> bool:
+        """Are there fewer than `count` in stock?"""
+        return len(self.stock.get((gateway, family), ())) < count
+
+    def look_ahead(self, gateway: str, families: list[int]) -> None:
+        """Ask for what runs low, so that the next call of this gateway's turn is served at once."""
+        for family in set(families):
+            if self.lacks(gateway, family, LOW):
                 self.refill((gateway, family), 0)
-        return ports
 
     async def ask_and_serve(self, candidates: list[str], families: list[int], done: Done) -> None:
         """The stock was too small: ask the gateways, one after the other."""
@@ -89,9 +95,9 @@ class MediaDesk:
 
     async def supplied(self, gateway: str, families: list[int]) -> bool:
         """Has the gateway given anything of what is missing?  Others may have taken it already."""
-        for family, count in Counter(families).items():
-            stock = (gateway, family)
-            if len(self.stock.get(stock, ())) < count and not await self.more(stock, count):
+        for family in set(families):
+            count = families.count(family)
+            if self.lacks(gateway, family, count) and not await self.more((gateway, family), count):
                 return False
         return True
 
@@ -99,25 +105,24 @@ class MediaDesk:
         """Wait for the question under way and look again, or ask for `count` at least; False when nothing came."""
         under_way = self.asked.get(stock)
         if under_way is not None:
-            await asyncio.shield(under_way)
-            return True
-        return await asyncio.shield(self.refill(stock, count)) > 0
+            return await asyncio.shield(under_way) is not None
+        return bool(await asyncio.shield(self.refill(stock, count)))
 
-    def refill(self, stock: Stock, count: int) -> asyncio.Task[int]:
+    def refill(self, stock: Stock, count: int) -> asyncio.Task[int | None]:
         """The question under way, or a new one, for what calls need now and for the stock."""
         task = self.asked.get(stock)
         if task is None:
             task = self.asked[stock] = self.spawn(self.ask(stock, count))
         return task
 
-    async def ask(self, stock: Stock, count: int) -> int:
-        """Lease `count` and what can be spared besides; how many came."""
+    async def ask(self, stock: Stock, count: int) -> int | None:
+        """Lease `count` and what can be spared besides; how many came, None when the gateway did not answer."""
         gateway, family = stock
         try:
             ports: list[Port] = await self.links.ask(gateway, "media", ["lease", count, BATCH, family])
         except LinkError as error:
             log.warning("no leases from media gateway %s: %s", gateway, error)
-            return 0
+            return None
         finally:
             del self.asked[stock]
         self.stock.setdefault(stock, []).extend(ports)

@@ -6,6 +6,7 @@ Phones are threads (`tests/interop/agent.py`); what they do blocks, so it is awa
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ from tests.interop.agent import Agent
 DOMAIN = "together.test"
 PASSWORD = "secret"
 NUMBERS = ("100", "101", "102")
+MEDIA = f"{(first := 12000 + os.getpid() % 50 * 400)}-{first + 399}"
+"""Below the ports that the system gives to listeners, and not those of a test run beside this one."""
 epochs = itertools.count(1)
 
 
@@ -92,13 +95,12 @@ class Together:
 
 
 def settings(where: Path, **more: Any) -> dict[str, Any]:
-    """One of each, on free ports; `more` are further sections."""
-    first = free_port() // 2 * 2
+    """One of each; `more` are further sections."""
     return {
         "domain": DOMAIN,
         "data": str(where),
         "store": f"sqlite:///{where}/switch.db",
-        "media": {"address": "127.0.0.1", "ports": f"{first - 400}-{first - 1}"},
+        "media": {"address": "127.0.0.1", "ports": MEDIA},
     } | more
 
 
