@@ -31,7 +31,7 @@ def run(main: Callable[[Wheel], Awaitable[None]]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(asyncio.wait_for(body(), 20))
-    assert not escaped
+    assert not escaped, escaped
 
 
 async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
@@ -85,8 +85,15 @@ def request(method: str = "OPTIONS", via: str = "UDP 127.0.0.1:5999;rport", to_t
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def free_port(kind: int = socket.SOCK_DGRAM, host: str = "127.0.0.1") -> int:
-    """A port that is free just now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody uses just now, neither with UDP nor with TCP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
+            udp.bind((host, 0))
+            port = int(udp.getsockname()[1])
+            try:
+                tcp.bind((host, port))
+            except OSError:
+                continue
+            return port

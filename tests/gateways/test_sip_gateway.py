@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import re
-import socket
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -85,7 +84,7 @@ class Neighbours:
 @asynccontextmanager
 async def opened(wheel: Wheel, *transports: str, host: str = LOCAL) -> AsyncIterator[Rig]:
     """One gateway that listens on one port with these transports."""
-    port = free_port(socket.SOCK_STREAM, host)
+    port = free_port(host)
     made = Rig("s0", wheel, [Listener(transport, host, port) for transport in transports or ("udp",)])
     await made.start()
     try:
@@ -98,7 +97,7 @@ async def opened(wheel: Wheel, *transports: str, host: str = LOCAL) -> AsyncIter
 async def pair(wheel: Wheel, *transports: str) -> AsyncIterator[tuple[Neighbours, Rig, Rig]]:
     """Two gateways that share a port."""
     room = Neighbours()
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     for name in ("s0", "s1"):
         listen = [Listener(transport, LOCAL, port) for transport in transports or ("udp",)]
         room.gateways[name] = Rig(name, wheel, listen, room)
@@ -518,7 +517,12 @@ def test_what_belongs_to_nobody_or_to_a_host_that_is_no_live_gateway_stays_where
         async with pair(wheel) as (room, s0, s1):
             room.dead.add("s1")
             flow = Flow("UDP", s0.address, (LOCAL, 9))
-            for tag in (s1.layer.ids.tag(s1.layer.ids.call(), 1), "c0.0123456789ab.1", "anything"):
+            for tag in (
+                s0.layer.ids.tag(s0.layer.ids.call(), 1),
+                s1.layer.ids.tag(s1.layer.ids.call(), 1),
+                "c0.0123456789ab.1",
+                "anything",
+            ):
                 s0.arrived(request("INFO", to_tag=tag), flow)
                 await s0.next(RequestReceived)
             s0.arrived(request("REGISTER"), flow)

@@ -148,15 +148,16 @@ def test_who_says_nothing_of_use_is_cut_off() -> None:
                 peer(address) as (pinging, ping),
             ):
 
-                async def write() -> None:
-                    for octet in request() * 10:
-                        drip.write(bytes([octet]))
-                        ping.write(b"\r\n\r\n")
+                async def write(writer: asyncio.StreamWriter, *parts: bytes) -> None:
+                    for part in parts:
+                        if writer.is_closing():
+                            return
+                        writer.write(part)
                         await asyncio.sleep(0.01)
 
-                writing = asyncio.create_task(write())
-                await asyncio.gather(closed(silent), closed(dripping), closed(pinging))
-                writing.cancel()
+                drops = [bytes([octet]) for octet in request()]
+                writing = [write(drip, *drops), write(ping, *[b"\r\n\r\n"] * 100)]
+                await asyncio.gather(closed(silent), closed(dripping), closed(pinging), *writing)
             assert 0.15 < time.monotonic() - began < 0.55
             assert made.counters()["tcp_timed_out"] == 3
             assert len(got.failed) == 3
@@ -275,7 +276,7 @@ def test_a_connection_leaves_from_the_address_that_is_listened_on() -> None:
 def test_a_refused_connection_is_told_once() -> None:
     async def main(wheel: Wheel) -> None:
         async with opened(wheel) as (made, got, _):
-            flow = made.flow_to("TCP", ("127.0.0.1", free_port(socket.SOCK_STREAM)))
+            flow = made.flow_to("TCP", ("127.0.0.1", free_port()))
             assert flow is not None
             made.send(flow, b"x")
             await until(lambda: got.failed)
@@ -324,6 +325,22 @@ def test_what_waits_for_a_connection_is_bounded(monkeypatch: pytest.MonkeyPatch)
             assert got.failed == [flow]
             await asyncio.sleep(0.05)  # the connection comes about all the same, and is given up
             await until(lambda: not made.tcp.connections)
+
+    run(main)
+
+
+def test_a_keep_alive_behind_the_end_is_not_answered() -> None:
+    async def main(wheel: Wheel) -> None:
+        async with opened(wheel) as (made, got, address), peer(address) as (reader, writer):
+
+            def hang_up(data: bytes, flow: Flow) -> None:
+                for connection in list(made.tcp.connections.values()):
+                    connection.abort()
+
+            made.tcp.receive = hang_up
+            writer.write(request() + b"\r\n\r\n" + request())
+            assert await closed(reader) == b""
+            assert len(got.failed) == 1
 
     run(main)
 
