@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from actors.link import LinkError, Links
 from rayswitch.sip.flow import Flow
 
+ASK_SECONDS = 1.0
+"""For a CANCEL: a live gateway answers in a millisecond."""
+
 
 class LinkPeers:
     """Implements `gateways.sip.gateway.Peers` for gateway `me` among `gateways`."""
@@ -42,7 +45,7 @@ class LinkPeers:
     async def cancel(self, data: bytes, flow: Flow) -> bool:
         """Does any other gateway have the INVITE of this CANCEL? It has cancelled it then."""
         asks = [
-            self.links.ask(other, "sip.cancel", [data, list(flow)], timeout=1.0)
+            self.links.ask(other, "sip.cancel", [data, list(flow)], timeout=ASK_SECONDS)
             for other in self.others
             if self.links.alive(other)
         ]
