@@ -23,7 +23,7 @@ from rayswitch.store import BadWrite, Store, StoreError, Write
 
 __all__ = ["Journal"]
 
-WINDOW = 0.005
+WINDOW = 0.01
 PATIENCE = 0.025
 RETRY = 0.5
 LIMIT = 200_000
