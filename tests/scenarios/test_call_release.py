@@ -196,7 +196,7 @@ def test_the_rows_of_an_answered_call() -> None:
     assert [row["leg"] for row in rows] == ["call", "a", "b1", "b2"]
     whole, near, winner, loser = rows
     wanted = {
-        "call_id": room.id, "caller": "100", "display": "Alice", "dialled": "200", "reached": room.b.uri,
+        "call_id": room.id, "caller": "100", "display": "Alice", "dialled": "200", "reached": "200",
         "start": WALL, "ring": WALL + 1, "answer": WALL + 3, "end": WALL + 63, "duration": 60.0, "release_side": "b",
         "sip_status": 200, "q850": 16, "codec": "PCMA", "marks": [], "packets_rx": 5, "packets_tx": 7, "bytes_rx": 800,
     }  # fmt: skip

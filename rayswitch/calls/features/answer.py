@@ -54,7 +54,7 @@ def accept(call: Call, leg: Leg, session: Session, late: bool) -> None:
     assert call.a is not None and call.record is not None
     call.phase = "answered"
     call.record.answer = call.wall
-    call.record.reached = call.record.legs[leg.index - 1][1]
+    call.record.reached = call.record.dialled  # the number; the row of a device names the device
     if not late:
         call.ack(leg, 1)
     body = connect(call, leg, session)
