@@ -118,7 +118,7 @@ class TcpConnection(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         """Write, or queue while connecting; a peer that does not read is cut off."""
         if self.over:
-            return  # what was being served when it ended; uvloop would raise
+            return  # it ended while its messages were served
         if self.transport is None:
             self.waiting.append(data)
             if sum(map(len, self.waiting)) > SEND_LIMIT:
