@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors.host import Host, Kind
@@ -33,7 +33,7 @@ from rayswitch.calls.events import (
 )
 from rayswitch.sip.events import RequestReceived
 from rayswitch.sip.identifiers import Identifiers, owner_of, tag_parts
-from rayswitch.sip.message import respond
+from rayswitch.sip.message import Request, respond
 from rayswitch.store import writes
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,8 @@ class CallShell:
         self.wall = wall
         self.answered = 0
         self.ended_calls = 0
+        self.filed: set[str] = set()
+        """Calls that are still here though their record is on its way to the store."""
         host.define(KIND, Kind(perform=self.perform, failed=self.failed, unknown=self.unknown))
 
     def offset(self) -> float:
@@ -151,10 +153,12 @@ class CallShell:
         self.journal.append(writes.put_call(id, self.me, effect.answered, effect.snapshot))
 
     def record(self, id: str, effect: fx.Record) -> None:
+        self.filed.add(id)
         self.ended_calls += 1
         self.journal.append(*(writes.add_cdr(row) for row in effect.rows), writes.drop_call(id))
 
     def ended(self, id: str, effect: fx.Ended) -> None:
+        self.filed.discard(id)
         self.host.retire(KIND, id)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------------
@@ -164,12 +168,20 @@ class CallShell:
         asked for what it could not do gets 500.  Whatever of that fails too is left out."""
         for effect in self.last_effects(call):
             self.attempt(id, effect)
-        if isinstance(message, RequestReceived | Invited):
-            refusal = respond(message.request, 500, to_tag=self.ids.tag(id, 0))
-            self.attempt(id, fx.Respond(message.server, refusal))
-        if not call.recorded and call.record is not None:
+        for server, request in self.unanswered(call, message):
+            self.attempt(id, fx.Respond(server, respond(request, 500, to_tag=self.ids.tag(id, 0))))
+        if id not in self.filed and call.record is not None:
             call.record.close(self.wall(), "", 500, INTERNAL)
             self.attempt(id, fx.Record(call.record.rows(id)))
+        self.filed.discard(id)
+
+    def unanswered(self, call: Call, message: Any) -> Iterator[tuple[Any, Request]]:
+        """Requests that may still wait for their answer: the one that failed, and the INVITE of a call never answered.
+        Where the answer has gone already, the transaction knows."""
+        if isinstance(message, RequestReceived | Invited):
+            yield message.server, message.request
+        if call.a is not None and call.a.invite is not None:
+            yield call.a.server, call.a.invite
 
     def last_effects(self, call: Call) -> list[Any]:
         """The release of a call; if even that fails, what it came to, and its ports."""
