@@ -102,34 +102,35 @@ class Relay:
         return self.failed + self.blocked + sum(half.blocked for half in tuple(self.halves.values()))
 
     def run(self) -> None:
-        """Until told to stop. No packet and no order ends this thread."""
-        poll, clock = self.epoll.poll, time.monotonic
+        """Until told to stop; one packet of each socket that has some, through one buffer. No packet and no order ends
+        this thread.
+
+        All in one function, because most rounds are of one or two packets: what a round costs, each of them costs. A
+        look-up that fails is `order` waking us.
+        """
+        poll, clock, orders = self.epoll.poll, time.monotonic, self.orders
+        wires, buffer, views = self.wires, self.buffer, self.views
         while not self.stopping:
             ready = poll(-1, EVENTS)
             now = clock()
+            for fd, _ in ready:
+                try:
+                    receive, count, forward = wires[fd]
+                    size = receive(buffer)
+                    count(buffer, size, now)
+                    forward(views[size])
+                except Nothing:
+                    pass
+                except KeyError:
+                    self.acknowledge()
+                except OSError:
+                    self.failed += 1  # nobody listens there (ICMP), or there is no way there
+                except Exception:
+                    self.failed += 1
+                    self.complain("a packet could not be relayed")
             self.packets += len(ready)
-            self.relay(ready, now)
-            if self.orders:
+            if orders:
                 self.obey()
-
-    def relay(self, ready: list[tuple[int, int]], now: float) -> None:
-        """One packet of each socket that has some, through one buffer. A look-up that fails is `order` waking us."""
-        wires, buffer, views = self.wires, self.buffer, self.views
-        for fd, _ in ready:
-            try:
-                receive, count, forward = wires[fd]
-                size = receive(buffer)
-                count(buffer, size, now)
-                forward(views[size])
-            except Nothing:
-                pass
-            except KeyError:
-                self.acknowledge()
-            except OSError:
-                self.failed += 1  # nobody listens there (ICMP), or there is no way there
-            except Exception:
-                self.failed += 1
-                self.complain("a packet could not be relayed")
 
     def acknowledge(self) -> None:
         """`order` woke the thread up: that was no packet."""

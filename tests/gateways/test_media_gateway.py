@@ -317,3 +317,42 @@ def test_sessions_come_and_go_under_traffic(phones: Phones) -> None:
             assert gateway.status()["ports_free"] == len(RANGE) // 2
 
     run(test)
+
+
+def test_round_trips_are_taken_from_reports_that_pass(phones: Phones) -> None:
+    async def test() -> None:
+        async with running() as gateway:
+            alice, bob = phones(), phones()
+            a, b = gateway.lease(2, 4, "s0")
+            up = [*alice.address[:1], alice.address[1] - 1], [*bob.address[:1], bob.address[1] - 1]
+            await connect(gateway, "call", "s0", describe(a, up[0], b, up[1]))
+            report = struct.pack("!BBHIQIII", 0x80, 200, 6, 1, 0xABCD1234 << 16, 0, 0, 0)
+            alice.send([a[0] + 1, a[1]], report)
+            assert await bob.hear() == report
+            heard = time.monotonic()
+            await asyncio.sleep(0.02)
+            kept = int((time.monotonic() - heard) * 65536)
+            bob.send([b[0] + 1, b[1]], struct.pack("!BBHIIIIIII", 0x81, 201, 7, 2, 1, 0, 0, 0, 0xABCD1234, kept))
+            await alice.hear()
+            ((of_a, of_b),) = gateway.close_session("call")
+            assert of_a["round_trip"] is None
+            assert 0.0 <= of_b["round_trip"] < 20.0, "what bob kept is not part of the way"
+
+    run(test)
+
+
+def test_what_nobody_got_is_counted_as_dropped(phones: Phones) -> None:
+    async def test() -> None:
+        async with running() as gateway:
+            alice = phones()
+            a, b = gateway.lease(2, 4, "s0")
+            await connect(gateway, "call", "s0", describe(a, alice.address, b, None))
+            for _ in range(3):
+                alice.send(a)
+            await until(lambda: gateway.status()["dropped"] == 3)
+            ((of_a, of_b),) = gateway.close_session("call")
+            assert (of_a["packets"], of_b["packets"]) == (3, 0)
+            await until(lambda: not gateway.relay.halves)
+            assert gateway.status()["dropped"] == 3, "those of sessions that are over, too"
+
+    run(test)
