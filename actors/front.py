@@ -181,7 +181,7 @@ class Front:
         del now
         ref = self.invites.get(event.server)
         if ref is not None:
-            ref.tell(CancelReceived((self.owner, event.server)))
+            ref.tell(CancelReceived((self.owner, event.server), event.reason))
 
     def ack(self, event: AckReceived, now: float) -> None:
         """The ACK of a 2xx: to its call; an ACK for nothing is dropped (§17.1.1.3)."""

@@ -20,9 +20,13 @@ class RequestReceived:
 
 @dataclass(slots=True)
 class CancelReceived:
-    """A CANCEL for that INVITE server transaction; it has been answered 200 already (RFC 3261 §9.2)."""
+    """A CANCEL for that INVITE server transaction; it has been answered 200 already (RFC 3261 §9.2).
+
+    `reason`: its Reason header (RFC 3326), None without one.
+    """
 
     server: Any
+    reason: str | None = None
 
 
 @dataclass(slots=True)

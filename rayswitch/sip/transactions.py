@@ -97,7 +97,7 @@ class TransactionLayer:
         else:
             self._answer_cancel(index, request, flow, 200, server.to_tag(), out)
             if server.state == "proceeding":
-                out.append(Deliver(CancelReceived(server.number)))
+                out.append(Deliver(CancelReceived(server.number, request.get("reason"))))
 
     def knows(self, cancel: Request) -> bool:
         """Is there an INVITE here that this CANCEL is for?"""

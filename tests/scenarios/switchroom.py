@@ -105,8 +105,8 @@ class Phone:
         self.room.feed(RequestReceived(server, request, self.flow))
         return self.cseq
 
-    def cancel(self, number: int = 1) -> None:
-        self.room.feed(CancelReceived(self.servers[number]))
+    def cancel(self, number: int = 1, reason: str | None = None) -> None:
+        self.room.feed(CancelReceived(self.servers[number], reason))
 
     def ack(self, body: bytes = b"", number: int | None = None) -> None:
         request = self.message("ACK", number or self.cseq, body, [])

@@ -60,6 +60,12 @@ def test_a_2xx_that_crosses_the_cancel_of_the_caller() -> None:
     assert room.ended and room.row()["sip_status"] == 487
 
 
+def test_the_reason_of_the_callers_cancel_reaches_every_device() -> None:
+    room = ringing(2)
+    room.a.cancel(reason='SIP;cause=200;text="Call completed elsewhere"')
+    assert [device.cancels for device in room.devices] == [['SIP;cause=200;text="Call completed elsewhere"']] * 2
+
+
 def test_cancel_before_any_device_was_asked() -> None:
     room = Switchroom()
     room.found = None

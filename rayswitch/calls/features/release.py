@@ -45,7 +45,7 @@ def cancelled(call: Call, event: CancelReceived) -> None:
     """CANCEL of the caller (§9.2), or of an offer that is still on its way."""
     exchange = call.exchange
     if call.phase in UNANSWERED:
-        give_up(call, None)
+        give_up(call, event.reason)
     elif exchange is not None and exchange.event is not None and exchange.event.server == event.server:
         exchange.cancel(call)
 
