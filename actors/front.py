@@ -120,9 +120,9 @@ class Front:
         if isinstance(number, Response):
             self.answer(event, number)
         elif not self.ours(request.ruri.host, event.flow) or not self.ours(request.to.uri.host, event.flow):
-            self.answer(event, respond(request, 404, "Unknown domain"))
+            self.answer(event, respond(request, 404, "Unknown domain", to_tag=self.tag))
         elif request.to.uri.user_decoded != number:
-            self.answer(event, respond(request, 403, "Not your number"))
+            self.answer(event, respond(request, 403, "Not your number", to_tag=self.tag))
         else:
             wall = self.wall()
             order = registrar.read(request, event.flow, None, wall)
