@@ -23,8 +23,8 @@ def owner(message: Message) -> str | None:
     tag = message.to.tag
     if tag:
         return owner_of(tag)
-    credentials = message.get("proxy-authorization") or message.get("authorization")
-    return nonce_owner(credentials) if credentials else None
+    rows = message.get_all("proxy-authorization") or message.get_all("authorization")
+    return next((whose for row in rows if (whose := nonce_owner(row))), None)
 
 
 def nonce_owner(credentials: str) -> str | None:

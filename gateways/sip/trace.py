@@ -13,11 +13,15 @@ SECRET = re.compile(
 VALUE = re.compile(
     r'\b(response|nonce|cnonce|nextnonce|rspauth|opaque)(\s*=\s*)(?:"(?:[^"\\]|\\.)*"|[^\s,]+)', re.IGNORECASE
 )
-KEY = re.compile(r"(a=crypto:\S+ \S+ inline:)\S+", re.IGNORECASE)
+BASIC = re.compile(r"(\bbasic\s+)\S+", re.IGNORECASE)
+KEY = re.compile(
+    r"^(a=crypto:\S+ \S+ inline:|a=key-mgmt:\S+ |k=\w+:)\S+|(?<=;)(inline:)[^\s;|]+", re.IGNORECASE | re.MULTILINE
+)
+"""SRTP keys of RFC 4568, also the further ones of a row; MIKEY (RFC 4567); the old `k=` of RFC 4566."""
 
 
 def masked(data: bytes) -> str:
-    """The text of a message; digests, nonces and SRTP keys are replaced by `***`."""
+    """The text of a message; digests, nonces, passwords and SRTP keys are replaced by `***`."""
     text = data.decode("utf-8", "backslashreplace")
-    text = SECRET.sub(lambda row: row[1] + VALUE.sub(r"\1\2***", row[2]), text)
-    return KEY.sub(r"\1***", text)
+    text = SECRET.sub(lambda row: row[1] + BASIC.sub(r"\1***", VALUE.sub(r"\1\2***", row[2])), text)
+    return KEY.sub(r"\1\2***", text)
