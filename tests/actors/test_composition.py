@@ -4,11 +4,14 @@ import asyncio
 import socket
 import threading
 import time
+from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from actors.cli.tracing import trace
 from actors.link import Links
 from actors.rundir import run_dir
 from rayswitch.calls import call as call_module
@@ -105,6 +108,29 @@ def test_live_messages_reach_whoever_follows_and_nobody_else(tmp_path: Path) -> 
             await client.close()
             await asyncio.to_thread(phone.register, "100", PASSWORD)
             assert len(seen) == 4
+
+    run(main, tmp_path)
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_the_trace_command_shows_them(tmp_path: Path, json: bool) -> None:
+    async def main(where: Path) -> None:
+        async with switch(where) as together:
+            file = where / "switch.yaml"
+            file.write_text(dumps(together.config.to_dict()))
+            arguments = ["-n", "4", "-c", str(file), *(["--json"] if json else [])]
+            command = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, trace, arguments))
+            phone = together.phone()
+            while not command.done():
+                await asyncio.to_thread(phone.register, "100", PASSWORD)
+            result = command.result()
+            assert result.exit_code == 0, result.output
+            lines = result.output.splitlines()
+            if json:
+                assert sorted(loads(line)["direction"] for line in lines) == ["in", "in", "out", "out"]
+            else:
+                assert sum("REGISTER together.test" in line for line in lines) == 2
+                assert sum("200 OK (REGISTER)" in line for line in lines) == 1
 
     run(main, tmp_path)
 
