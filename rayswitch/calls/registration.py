@@ -50,7 +50,8 @@ class Registration:
         self.rules = rules
         self.bindings: list[Binding] = []
         self.due = inf
-        self.keeping = False
+        self.keeping = inf
+        """When the next keep-alive is due; a timer for another time was started by an earlier registration."""
 
     def handle(self, event: Any, now: float) -> Effects:
         """Effects of one event; an event of another type is a programming error (KeyError)."""
@@ -149,9 +150,9 @@ class Registration:
         if first < self.due:
             self.due = first
             effects.append(StartTimer(max(0.0, first - wall) + 1.0, "expiry", first))
-        if not self.keeping and any(binding.natted for binding in self.bindings):
-            self.keeping = True
-            effects.append(StartTimer(NAT_PERIOD, "keep-alive"))
+        if self.keeping == inf and any(binding.natted for binding in self.bindings):
+            self.keeping = wall + NAT_PERIOD
+            effects.append(StartTimer(NAT_PERIOD, "keep-alive", self.keeping))
         return effects
 
     def look_up(self, event: LookedUp) -> Effects:
@@ -162,14 +163,16 @@ class Registration:
 
     def timer(self, event: TimerFired) -> Effects:
         """Expiry or keep-alive; a timer of a binding that was refreshed since is stale."""
-        return self.keep_alive() if event.name == "keep-alive" else self.expire(event.data)
+        return self.keep_alive(event.data) if event.name == "keep-alive" else self.expire(event.data)
 
-    def keep_alive(self) -> Effects:
+    def keep_alive(self, due: float) -> Effects:
         """One OPTIONS to each natted binding, as long as there is one."""
+        if due != self.keeping:
+            return []
         natted = [binding for binding in self.bindings if binding.natted]
-        self.keeping = bool(natted)
+        self.keeping = due + NAT_PERIOD if natted else inf
         pings: Effects = [KeepAlive(binding.uri, binding.flow) for binding in natted]
-        return [*pings, StartTimer(NAT_PERIOD, "keep-alive")] if natted else []
+        return [*pings, StartTimer(NAT_PERIOD, "keep-alive", self.keeping)] if natted else []
 
     def expire(self, due: float) -> Effects:
         """The bindings whose time was up at `due`; the last one takes the registration with it."""

@@ -16,7 +16,7 @@ from actors.placement import Placement
 from actors.registration import Location, RegistrationShell
 from gateways.wheel import Wheel
 from rayswitch.calls.events import LookedUp, RegisterReceived, TimerFired
-from rayswitch.calls.registration import Registration, Rules
+from rayswitch.calls.registration import NAT_PERIOD, Registration, Rules
 from rayswitch.sip.flow import Flow
 from rayswitch.store import Store
 from tests.actors.together import run, until
@@ -196,8 +196,12 @@ def test_natted_bindings_are_kept_alive(tmp_path: Path) -> None:
         (aor,) = homed("r0")
         flow = FLOW._replace(remote=("192.0.2.1", 4444))
         await home.register(aor, flow=flow)
-        home.shell.host.tell("registration", aor, TimerFired("keep-alive"))
+        home.shell.host.tell("registration", aor, TimerFired("keep-alive", WALL + NAT_PERIOD))
         assert home.pings == [("sip:phone@127.0.0.1:5070", flow)]
+        await home.register(aor, 2, 0)
+        await home.register(aor, 3, flow=flow)
+        home.shell.host.tell("registration", aor, TimerFired("keep-alive", WALL + 2 * NAT_PERIOD))
+        assert len(home.pings) == 1, "the timer of an earlier registration"
 
     play(tmp_path, body, "r0")
 

@@ -258,10 +258,14 @@ def test_keep_alive_for_natted_udp_bindings_alone() -> None:
     desk.register("sip:100@192.168.1.5", flow=NATTED)
     (timer,) = desk.some(StartTimer)
     assert (timer.name, timer.delay) == ("keep-alive", NAT_PERIOD)
-    ping, again = desk.registration.handle(TimerFired("keep-alive"), 0.0)
-    assert ping == KeepAlive("sip:100@192.168.1.5", NATTED) and again == timer
+    ping, again = desk.registration.handle(TimerFired("keep-alive", timer.data), 0.0)
+    assert ping == KeepAlive("sip:100@192.168.1.5", NATTED)
+    assert (again.name, again.delay) == ("keep-alive", NAT_PERIOD)
+    assert desk.registration.handle(TimerFired("keep-alive", timer.data), 0.0) == [], "of an earlier registration"
     desk.register(["sip:100@192.168.1.5", "", 0])
-    assert desk.registration.handle(TimerFired("keep-alive"), 0.0) == []
+    assert desk.registration.handle(TimerFired("keep-alive", again.data), 0.0) == []
+    desk.register("sip:100@192.168.1.5", flow=NATTED)
+    assert [timer.name for timer in desk.some(StartTimer)] == ["keep-alive"]
 
 
 def test_snapshot_and_restore() -> None:
