@@ -23,8 +23,8 @@ from actors.switchboard import Switchboard
 from rayswitch.config import Config
 from rayswitch.sip.digest import ha1
 from rayswitch.store import CdrFilter, Extension, Extensions, Store, cdrs
-from tests.gateways.loopback import free_port
 from tests.interop.agent import Agent
+from tests.interop.ports import free_port
 
 DOMAIN = "together.test"
 PASSWORD = "secret"

@@ -18,16 +18,10 @@ import pytest
 from actors import census
 from actors.rundir import Record, run_dir
 from rayswitch.config import Config, load
+from tests.interop.ports import free_port
 
 RAYSWITCH = [sys.executable, "-c", "from actors.cli import main; main()"]
 READY_SECONDS = 30.0
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Switch:

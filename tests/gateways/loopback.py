@@ -83,17 +83,3 @@ def request(method: str = "OPTIONS", via: str = "UDP 127.0.0.1:5999;rport", to_t
     } | {name.replace("_", "-"): value for name, value in more.items()}
     lines = [f"{method} sip:bob@example.com SIP/2.0", *(f"{name}: {value}" for name, value in rows.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody uses just now, neither with UDP nor with TCP."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
-            udp.bind((host, 0))
-            port = int(udp.getsockname()[1])
-            try:
-                tcp.bind((host, port))
-            except OSError:
-                continue
-            return port

@@ -23,7 +23,8 @@ from rayswitch.sip.identifiers import Identifiers
 from rayswitch.sip.machine import Timers
 from rayswitch.sip.message import Request, Response, parse, respond
 from rayswitch.sip.transactions import TransactionLayer
-from tests.gateways.loopback import Phone, free_port, request, run, until
+from tests.gateways.loopback import Phone, request, run, until
+from tests.interop.ports import free_port
 
 LOCAL = "127.0.0.1"
 

@@ -15,7 +15,8 @@ from gateways.wheel import Wheel
 from rayswitch.config import Listener
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import BadMessage
-from tests.gateways.loopback import HOSTS, free_port, request, run, until
+from tests.gateways.loopback import HOSTS, request, run, until
+from tests.interop.ports import free_port
 
 PATIENT = TcpLimits()
 HASTY = TcpLimits(idle=0.6, half_open=0.2)

@@ -14,7 +14,8 @@ from gateways.sip.udp import RECEIVE_BUFFER, UdpListener
 from gateways.wheel import Wheel
 from rayswitch.config import Listener
 from rayswitch.sip.flow import Flow
-from tests.gateways.loopback import HOSTS, Phone, free_port, run, until
+from tests.gateways.loopback import HOSTS, Phone, run, until
+from tests.interop.ports import free_port
 
 
 class Got:
