@@ -1,6 +1,7 @@
-"""Links: how the processes of a switch talk to each other, one Unix stream connection per pair.
+"""Links: how the processes of a switch talk to each other, one stream connection per pair.
 
-Every host listens on ``<run dir>/<host id>.sock``. A frame is a list: ``[topic, payload]`` a tell,
+Every host listens on ``<run dir>/<host id>.sock``, and for other nodes on TCP; the address book says which way leads
+to whom. A frame is a list: ``[topic, payload]`` a tell,
 ``[topic, payload, token]`` an ask, ``[None, payload, token]`` its answer, ``[False, text, token]`` its
 failure, ``[]`` a heartbeat. Connections, epochs, queues and re-dialling are those of ``peering.py``.
 
@@ -20,8 +21,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from actors.address_book import AddressBook, socket_path
 from actors.connection import frame
-from actors.peering import Peering, socket_path
+from actors.peering import Peering
 from actors.wire import WireError
 
 __all__ = ["AskTimeout", "LinkError", "Links", "PeerLost", "socket_path"]
@@ -46,11 +48,12 @@ class AskTimeout(LinkError):
 class Links:
     """The links of one host. `epoch`: time_ns of the process's start. `listens=False`: a mere client."""
 
-    def __init__(self, me: str, epoch: int, run_dir: str | Path, listens: bool = True) -> None:
+    def __init__(self, me: str, epoch: int, run_dir: str | Path, listens: bool = True, node: str = "") -> None:
         self.me = me
         self.epoch = epoch
-        self._peering = Peering(me, epoch, run_dir, self._received, listens)
-        self._peering.down.append(self._lost)
+        self.book = AddressBook(run_dir, node)
+        self.peering = Peering(me, epoch, self.book, self._received, listens)
+        self.peering.down.append(self._lost)
         self._handlers: dict[str, Handler] = {}
         self._asks: dict[int, tuple[asyncio.Future[Any], asyncio.TimerHandle, str]] = {}
         self._token = 0
@@ -60,11 +63,11 @@ class Links:
     async def start(self) -> None:
         """Listen, and let the heart beat."""
         self._loop = asyncio.get_running_loop()
-        await self._peering.start()
+        await self.peering.start()
 
     async def close(self) -> None:
         """Send what is queued on open connections and close them; asks under way fail with PeerLost."""
-        await self._peering.close()
+        await self.peering.close()
         for task in self._tasks:
             task.cancel()
         for token in list(self._asks):
@@ -74,7 +77,7 @@ class Links:
         """Keep links to these hosts from now on (to ourselves: nothing to do)."""
         for name in peers:
             if name != self.me:
-                self._peering.keep(name)
+                self.peering.keep(name)
 
     def on(self, topic: str, handler: Handler) -> None:
         """`handler(peer, payload)`: what it returns, or what that awaits, answers an ask."""
@@ -85,32 +88,35 @@ class Links:
 
         For peers that are up already it is called in the next turn, as new.
         """
-        self._peering.up.append(callback)
+        self.peering.up.append(callback)
         for peer, epoch in self.peers().items():
             self._loop.call_soon(callback, peer, epoch, True)
 
     def on_down(self, callback: Callable[[str], None]) -> None:
-        self._peering.down.append(callback)
+        self.peering.down.append(callback)
 
     def on_fenced(self, callback: Callable[[int], None]) -> None:
-        """`callback(epoch)` of the newer process that is this host now."""
-        self._peering.fenced.append(callback)
+        """`callback(epoch)`: we are over; the lowest epoch that this host may have now."""
+        self.peering.fenced.append(callback)
 
     def alive(self, peer: str) -> bool:
-        return peer == self.me or self._peering.connected(peer)
+        return peer == self.me or self.peering.connected(peer)
 
     def peers(self) -> dict[str, int]:
         """Epochs of the hosts that are up."""
-        return self._peering.epochs()
+        return self.peering.epochs()
 
     def counters(self) -> dict[str, int]:
         return {
             "sent": self._sent,
             "received": self._came,
             "failed": self._failed,
-            "dropped": self._peering.dropped,
-            "stale": self._peering.stale,
-        }
+        } | self.peering.counters()
+
+    def status(self) -> dict[str, Any]:
+        """For the operator: where we listen, what went wrong, and by peer what has passed."""
+        peers = {peer.name: peer.status() for peer in self.peering.peers()}
+        return {"listens": str(self.peering.sockets.endpoints), "peers": peers} | self.counters()
 
     def tell(self, peer: str, topic: str, payload: Any) -> None:
         """Send without an answer. To ourselves: the handler gets this very object, in a later turn."""
@@ -118,7 +124,7 @@ class Links:
         if peer == self.me:
             self._loop.call_soon(self._told, peer, topic, payload)
         else:
-            self._peering.send(peer, frame([topic, payload]))
+            self.peering.send(peer, frame([topic, payload]))
 
     def ask(self, peer: str, topic: str, payload: Any, timeout: float = 3.0) -> asyncio.Future[Any]:
         """Send, and await the answer `timeout` seconds. Raises LinkError, PeerLost, AskTimeout."""
@@ -131,7 +137,7 @@ class Links:
         if content is None:
             self._loop.call_soon(self._asked, peer, topic, payload, token)
         else:
-            self._peering.send(peer, content)
+            self.peering.send(peer, content)
         return future
 
     # What comes in.
@@ -141,11 +147,13 @@ class Links:
         topic = content[0]
         if len(content) == 2:
             self._told(peer, topic, content[1])
+        elif len(content) != 3 or not isinstance(content[2], int):
+            self._failed += 1
         elif topic is None:
             self._settle(content[2], content[1])
         elif topic is False:
             self._settle(content[2], LinkError(content[1]))
-        else:
+        elif isinstance(topic, str):
             self._asked(peer, topic, content[1], content[2])
 
     def _told(self, peer: str, topic: str, payload: Any) -> None:
@@ -198,13 +206,13 @@ class Links:
         """Answers are not queued: when the asker is gone, so is its question."""
         if peer == self.me:
             self._settle(token, LinkError(_text(answer)) if isinstance(answer, Exception) else answer)
-        elif self._peering.connected(peer):
+        elif self.peering.connected(peer):
             try:
                 failed = isinstance(answer, Exception)
                 content = frame([False, _text(answer), token] if failed else [None, answer, token])
             except WireError as error:
                 content = frame([False, f"answer: {error}", token])
-            self._peering.send(peer, content)
+            self.peering.send(peer, content)
 
     def _settle(self, token: int, answer: Any) -> None:
         found = self._asks.pop(token, None)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from actors import connection, peering
+from actors import connection, peer, peering
 from actors.connection import Connection, frame
+from actors.hello import VERSION, Hello
 from actors.link import AskTimeout, LinkError, Links, PeerLost, socket_path
 
 
@@ -135,8 +136,8 @@ def test_what_is_told_before_the_peer_is_there_arrives_when_it_comes(tmp_path: P
 def test_the_queue_for_an_absent_peer_is_bounded_in_number_and_age(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peering, "QUEUE_FRAMES", 10)
-    monkeypatch.setattr(peering, "QUEUE_SECONDS", 0.1)
+    monkeypatch.setattr(peer, "QUEUE_FRAMES", 10)
+    monkeypatch.setattr(peer, "QUEUE_SECONDS", 0.1)
 
     async def main(where: Path) -> None:
         async with hosts(where, "a") as (a,):
@@ -245,8 +246,8 @@ def test_garbage_and_silence_before_the_hello_do_no_harm(tmp_path: Path, monkeyp
 
     async def main(where: Path) -> None:
         async with hosts(where, "a", "b") as (a, b):
-            future = frame(["hello", 99, "x", 1, True])
-            for first in (b"GET / HTTP/1.0\r\n\r\n", frame(["hello"]), future, b""):
+            future = frame({"hello": VERSION + 1} | Hello("x", 1, True)._asdict())
+            for first in (b"GET / HTTP/1.0\r\n\r\n", frame({"hello": 1}), frame(["note", 1]), future, b""):
                 reader, writer = await asyncio.open_unix_connection(socket_path(where, "b"))
                 writer.write(first)
                 assert await reader.read() == b""
@@ -264,7 +265,7 @@ def test_one_undecodable_frame_does_not_spoil_the_next(tmp_path: Path) -> None:
             seen: list[Any] = []
             b.on("note", lambda peer, payload: seen.append(payload))
             _, writer = await asyncio.open_unix_connection(socket_path(where, "b"))
-            writer.write(frame(["hello", 1, "x", 1, False]))
+            writer.write(Hello("x", 1, False).frame())
             writer.write(b"\x00\x00\x00\x02\xc1\xc1" + frame([]) + frame(["note", 1]))
             await until(lambda: seen == [1])
             writer.close()

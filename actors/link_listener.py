@@ -1,0 +1,151 @@
+"""The TCP side of the links: one listening port, TLS both ways, and a bound on those who have not proved themselves.
+
+A connection is half open from its acceptance until the peer's hello is taken. There are HALF_OPEN of them at most, and
+HALF_OPEN_PER_SOURCE from one address; one more is closed at once. The first bound does not hold for the nodes of
+the address book, so that strangers cannot keep them out. TLS and hello together have HALF_OPEN_SECONDS. A peer that
+fails gets a closed connection; what it sent has not been looked at by anything but TLS.
+
+Failures are counted, and told to the log once in QUIET_SECONDS.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from actors.connection import Connection
+
+__all__ = ["HALF_OPEN", "HALF_OPEN_PER_SOURCE", "HALF_OPEN_SECONDS", "SHUTDOWN_SECONDS", "LinkListener"]
+
+BACKLOG = 512
+HALF_OPEN = 256
+HALF_OPEN_PER_SOURCE = 64  # as many processes as a node may have dial at once when we are new
+HALF_OPEN_SECONDS = 2.0
+SHUTDOWN_SECONDS = 1.0
+PAUSE_SECONDS = 0.1  # when the process is out of descriptors
+QUIET_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class LinkListener:
+    """`context` gives the TLS context of the moment, `protocol` a new connection, `known` tells a node of ours."""
+
+    def __init__(
+        self, context: Callable[[], ssl.SSLContext], protocol: Callable[[], Connection], known: Callable[[str], bool]
+    ) -> None:
+        self.crowded = 0  # closed because there were too many
+        self.unproved = 0  # failed TLS, or did not come to a hello in time
+        self._context = context
+        self._protocol = protocol
+        self._known = known
+        self._sources: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told = 0.0
+        self._socket: socket.socket | None = None
+
+    def open(self, address: str, ports: Iterable[int]) -> int:
+        """Listen on the first of `ports` that is free; returns it. Raises OSError."""
+        self._loop = asyncio.get_running_loop()
+        self._socket = _bound(address, ports)
+        self._spawn(self._accepting(self._socket))
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Listen no more; who is half open is let go."""
+        for task in list(self._tasks):
+            task.cancel()
+        if self._socket is not None:
+            self._socket.close()
+
+    def half_open(self) -> int:
+        """How many have not proved themselves yet."""
+        return self._sources.total()
+
+    async def _accepting(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                accepted, address = await self._loop.sock_accept(listening)
+            except OSError as error:
+                log.warning("links: nothing can be accepted: %s", error)
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            source = str(address[0])
+            if self._admits(source):
+                self._spawn(self._proving(accepted, source))
+            else:
+                self.crowded += 1
+                self._tell("too many connections from %s at once", source)
+                accepted.close()
+
+    def _admits(self, source: str) -> bool:
+        if self._sources[source] >= HALF_OPEN_PER_SOURCE:
+            return False
+        return self._known(source) or self.half_open() < HALF_OPEN
+
+    async def _proving(self, accepted: socket.socket, source: str) -> None:
+        """TLS, then the hello."""
+        self._sources[source] += 1
+        made: Connection | None = None
+        try:
+            async with asyncio.timeout(HALF_OPEN_SECONDS):
+                made = await self._secured(accepted)
+                await made.settled
+            if not made.peer:
+                self._failed(source, "no link came of it")
+        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+            self._failed(source, error)
+            if made is not None:
+                made.abort()
+        finally:
+            self._sources -= Counter((source,))
+
+    async def _secured(self, accepted: socket.socket) -> Connection:
+        try:
+            _, made = await self._loop.connect_accepted_socket(
+                self._protocol,
+                accepted,
+                ssl=self._context(),
+                ssl_handshake_timeout=HALF_OPEN_SECONDS,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            )
+        except BaseException:
+            accepted.close()
+            raise
+        return made
+
+    def _failed(self, source: str, why: Any) -> None:
+        self.unproved += 1
+        self._tell("a connection from %s is none of ours: %s", source, why)
+
+    def _tell(self, text: str, *about: Any) -> None:
+        now = self._loop.time()
+        if now - self._told >= QUIET_SECONDS:
+            self._told = now
+            log.warning(f"links: {text} (%d crowded, %d unproved so far)", *about, self.crowded, self.unproved)
+
+    def _spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _bound(address: str, ports: Iterable[int]) -> socket.socket:
+    """A listening socket. Raises OSError: that of the last port tried."""
+    failure = OSError("no port to listen on")
+    for port in ports:
+        listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((address, port))
+            listening.listen(BACKLOG)
+            listening.setblocking(False)
+            return listening
+        except OSError as error:
+            listening.close()
+            failure = error
+    raise failure

@@ -1,0 +1,50 @@
+"""Links over TCP and TLS between nodes: who may, who may not, what an attacker on the wire gets."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tests.actors.nodes import cluster, run, until
+
+
+def test_hosts_on_two_nodes_talk_by_tls_and_those_on_one_by_unix(tmp_path: Path) -> None:
+    async def main(where: Path) -> None:
+        async with cluster(where, "s0", "m0", "s1") as nodes:
+            s0, m0, s1 = nodes.hosts.values()
+            seen: list[Any] = []
+            for one in (m0, s1):
+                one.on("note", lambda peer, payload: seen.append(payload))
+                one.on("double", lambda peer, payload: payload * 2)
+            for number in range(500):
+                s0.tell("s1", "note", number)
+            assert await s0.ask("s1", "double", 21) == 42
+            assert await s0.ask("m0", "double", "a") == "aa"
+            assert seen == list(range(500))
+            peers = s0.status()["peers"]
+            assert (peers["s1"]["over"], peers["m0"]["over"]) == ("tls", "unix")
+            assert (peers["s1"]["frames_out"], peers["s1"]["frames_in"]) >= (502, 2)
+            assert peers["s1"]["bytes_out"] > 500 * 10
+            assert s0.status()["listens"].startswith("tls://127.0.0.1:")
+
+    run(main, tmp_path)
+
+
+def test_both_nodes_dial_at_once_and_one_connection_remains(tmp_path: Path) -> None:
+    async def main(where: Path) -> None:
+        async with cluster(where, "s0", "s1") as nodes:
+            seen: dict[str, list[int]] = {"s0": [], "s1": []}
+            for one in nodes.hosts.values():
+                one.on("note", lambda peer, payload: seen[peer].append(payload))
+            for number in range(50):
+                nodes.hosts["s0"].tell("s1", "note", number)
+                nodes.hosts["s1"].tell("s0", "note", number)
+                if number % 10 == 0:
+                    await asyncio.sleep(0)
+            await until(lambda: len(seen["s0"]) == len(seen["s1"]) == 50)
+            assert seen["s0"] == seen["s1"] == list(range(50))
+            assert [links.status()["peers"] != {} for links in nodes.hosts.values()] == [True, True]
+
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run(main, folder)
