@@ -192,7 +192,10 @@ class MediaGateway:
         streams[index : index + 1] = [Stream(near, far)]
         near.reports.partner, far.reports.partner = far.reports, near.reports
         for mine, its in zip(near.halves, far.halves, strict=True):
-            self.relay.order(functools.partial(self.relay.join, mine, its))
+            if had:
+                self.relay.order(functools.partial(self.relay.join, mine, its))
+            else:  # the relay has seen neither of them: it need not be woken up for them
+                self.relay.join(mine, its)
         return True
 
     def pair_of(self, port: list[Any]) -> Pair | None:
@@ -215,7 +218,9 @@ class MediaGateway:
             wanted = rtp_address(remote, pair.family, own)
             reopen = newer and wanted is not None and pair.remote not in (None, wanted)
             for half, address in zip(pair.halves, (wanted, rtcp_address(wanted)), strict=True):
-                self.relay.order(functools.partial(half.signal, address, reopen))
+                half.signalled = address
+                if reopen:
+                    self.relay.order(half.reopen)
             pair.remote = wanted or pair.remote
         stream.generation = max(generation, stream.generation)
 
@@ -230,7 +235,7 @@ class MediaGateway:
     def put_away(self, pairs: Iterable[Pair]) -> None:
         """Out of the relay, closed there, into quarantine."""
         for pair in pairs:
-            self.relay.order(functools.partial(self.relay.drop, pair.halves))
+            self.relay.order(functools.partial(self.relay.drop, pair.halves), urgent=False)
             self.pool.give_back([pair.port], self.clock())
 
     def figures(self, session: str) -> list[list[dict[str, Any]]]:

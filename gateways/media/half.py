@@ -56,6 +56,7 @@ class Half:
         self.fd = bound.fileno()
         self.partner: Half | None = None
         self.signalled: Address | None = None
+        """What the peer's SDP says, None: nothing.  Whoever hears it writes it here, from any thread."""
         self.source: Any = None
         self.former: Any = None
         self.former_until = 0.0
@@ -79,10 +80,9 @@ class Half:
         if self.partner is not None:
             self.wires[self.fd] = self.receive, self.count, self.forward
 
-    def signal(self, remote: Address | None, reopen: bool) -> None:
-        """What the peer's SDP says now, None: nothing; `reopen`: find out anew where it is."""
-        self.signalled = remote
-        if reopen and self.source is not None:
+    def reopen(self) -> None:
+        """The peer has signalled a change: find out anew where it is."""
+        if self.source is not None:
             self.former, self.former_until = self.source, time.monotonic() + GRACE
             self.source = None
             _libc.connect(self.fd, _UNSPECIFIED, len(_UNSPECIFIED))

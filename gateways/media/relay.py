@@ -8,10 +8,13 @@ here and in a relay written in C.
 
 The other thread (the process's loop) never touches a socket that is relayed: it hands over orders, which this one
 carries out between two rounds, so that neither needs a lock and no descriptor is closed or used again under the relay.
+Sockets that the relay has not seen yet are joined by the loop itself, and what is no hurry waits for others of its
+kind: a wake-up costs more than the order does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -30,6 +33,8 @@ EVENTS = 1024
 SWITCH_INTERVAL = 0.0005
 """Seconds the loop's thread may keep the interpreter while a packet waits (the default of 5 ms would be heard)."""
 LOG_EVERY = 1.0
+PATIENCE = 0.1
+"""Seconds for which orders that are not urgent are gathered."""
 
 
 class Relay:
@@ -48,6 +53,7 @@ class Relay:
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.epoll.register(self.wake_fd, select.EPOLLIN)
         self.woken = False
+        self.waker: asyncio.TimerHandle | None = None
         self.stopping = False
         self.logged = 0.0
         self.thread = threading.Thread(target=self.run, name="relay", daemon=True)
@@ -69,10 +75,20 @@ class Relay:
         self.epoll.close()
         os.close(self.wake_fd)
 
-    def order(self, work: Callable[[], None]) -> None:
-        """Have `work` done by the relay's thread, in order; from any thread."""
+    def order(self, work: Callable[[], None], urgent: bool = True) -> None:
+        """Have `work` done by the relay's thread, in order: at once, or within PATIENCE."""
         self.orders.append(work)
-        if not self.woken:  # one wake-up for all orders of a session: it costs more than the orders do
+        if urgent:
+            self.wake()
+        elif self.waker is None:
+            self.waker = asyncio.get_running_loop().call_later(PATIENCE, self.wake)
+
+    def wake(self) -> None:
+        """Have the orders carried out now."""
+        if self.waker is not None:
+            self.waker.cancel()
+            self.waker = None
+        if not self.woken:  # one for all orders of a session
             self.woken = True
             os.eventfd_write(self.wake_fd, 1)
 
@@ -81,9 +97,13 @@ class Relay:
         self.stopping = True
 
     def join(self, near: Half, far: Half) -> None:
-        """An order: what comes in at one goes out at the other."""
-        for half, partner in ((near, far), (far, near)):
-            half.join(partner, self.wires)
+        """An order, unless both are new to the relay: what comes in at one goes out at the other.
+
+        Both are joined before either is watched: from then on packets change them.
+        """
+        near.join(far, self.wires)
+        far.join(near, self.wires)
+        for half in (near, far):
             if half.fd not in self.halves:
                 self.halves[half.fd] = half
                 self.epoll.register(half.fd, select.EPOLLIN)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
 Address = tuple[str, int]
@@ -18,15 +19,22 @@ def rtp_address(remote: Sequence[Any] | None, family: int, own: Collection[Addre
     if not remote:
         return None
     host, port = remote[0], remote[1]
+    numeric = destination(host, family)
+    if numeric is None or not 0 < port < 0x10000 or (host, port) in own:
+        return None
+    return numeric, port
+
+
+@lru_cache(4096)
+def destination(host: str, family: int) -> str | None:
+    """The usual way to write this address; None for what is no address of one machine.  Kept: phones call again."""
     try:
         numeric = ipaddress.ip_address(host)
     except ValueError:
         return None
-    if numeric.version != family or not 0 < port < 0x10000 or "%" in host:
+    if numeric.version != family or "%" in host or numeric.is_unspecified or numeric.is_multicast:
         return None
-    if numeric.is_unspecified or numeric.is_multicast or (host, port) in own:
-        return None
-    return str(numeric), port
+    return str(numeric)
 
 
 def rtcp_address(rtp: Address | None) -> Address | None:

@@ -82,6 +82,11 @@ async def until(condition: Callable[[], bool]) -> None:
 async def connect(gateway: MediaGateway, session: str, holder: str, streams: list[list[Any]]) -> None:
     """Connect, and wait until the relay's thread has done it."""
     gateway.connect(session, holder, streams)
+    await settled(gateway)
+
+
+async def settled(gateway: MediaGateway) -> None:
+    """Wait until the relay's thread has done what was sent and ordered so far."""
     done = threading.Event()
     gateway.relay.order(done.set)
     await until(done.is_set)
@@ -288,6 +293,7 @@ def test_no_packet_and_no_address_stops_the_relay(phones: Phones) -> None:
             for remote in (["::1", 4000], ["pc.example", 4000], ["127.0.0.1", 0], [b[1], b[0]], [a[1], a[0]]):
                 await connect(gateway, "call", "s0", describe(a, alice.address, b, remote))
                 alice.send(a)
+                await settled(gateway)
             await connect(gateway, "call", "s0", describe(a, alice.address, b, bob.address, 2))
             for junk in (b"\0", b"\r\n\r\n", b"\x80" * 11, b"\xff" * 1400):
                 alice.send(a, junk)
