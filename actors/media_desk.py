@@ -1,7 +1,7 @@
 """Where the calls of a host get their media ports: leases taken ahead, so that an answer needs no round trip.
 
-For each media gateway and address family a stock of leased ports is kept; when it runs low more are asked for, up to
-32 at a time: the gateway gives fewer when it has few itself.  Each stock has at most one question under way, and calls
+For each media gateway and address family a stock of leased ports is kept; when it runs low more are asked for, 32 at a
+time, and twice as many whenever calls found it empty: the gateway gives fewer when it has few itself.  Each stock has at most one question under way, and calls
 that found too little wait for its answer together.  A call is served from one gateway, in turn among those that are
 up; it is refused when none of them has the ports.  A media gateway that comes back as a new process knows nothing of
 leases: its stock is thrown away.
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOW = 16
-BATCH = 32
+BATCH, LARGEST_BATCH = 32, 512
+"""Ports that are taken ahead; half of them left is low."""
 
 Port = list[Any]
 Stock = tuple[str, int]
@@ -44,6 +44,10 @@ class MediaDesk:
         links.on("figures", lambda peer, payload: figures(*payload))
         self.order = deque(gateways)
         self.stock: dict[Stock, list[Port]] = {}
+        self.batch: dict[Stock, int] = {}
+        """How many are taken ahead, where it is more than BATCH."""
+        self.missed: set[Stock] = set()
+        """Which of them calls found too small since the last answer."""
         self.asked: dict[Stock, asyncio.Task[int | None]] = {}
         """The question under way."""
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -79,7 +83,7 @@ class MediaDesk:
     def look_ahead(self, gateway: str, families: list[int]) -> None:
         """Ask for what runs low, so that the next call of this gateway's turn is served at once."""
         for family in set(families):
-            if self.lacks(gateway, family, LOW):
+            if self.lacks(gateway, family, self.batch.get((gateway, family), BATCH) // 2):
                 self.refill((gateway, family), 0)
 
     async def ask_and_serve(self, candidates: list[str], families: list[int], done: Done) -> None:
@@ -103,6 +107,7 @@ class MediaDesk:
 
     async def more(self, stock: Stock, count: int) -> bool:
         """Wait for the question under way and look again, or ask for `count` at least; False when nothing came."""
+        self.missed.add(stock)
         under_way = self.asked.get(stock)
         if under_way is not None:
             return await asyncio.shield(under_way) is not None
@@ -119,13 +124,18 @@ class MediaDesk:
         """Lease `count` and what can be spared besides; how many came, None when the gateway did not answer."""
         gateway, family = stock
         try:
-            ports: list[Port] = await self.links.ask(gateway, "media", ["lease", count, BATCH, family])
+            ports: list[Port] = await self.links.ask(
+                gateway, "media", ["lease", count, self.batch.get(stock, BATCH), family]
+            )
         except LinkError as error:
             log.warning("no leases from media gateway %s: %s", gateway, error)
             return None
         finally:
             del self.asked[stock]
         self.stock.setdefault(stock, []).extend(ports)
+        if stock in self.missed:
+            self.missed.remove(stock)
+            self.batch[stock] = min(2 * self.batch.get(stock, BATCH), LARGEST_BATCH)
         return len(ports)
 
     def connect(self, gateway: str, session: str, streams: list[Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.link import LinkError, Links
-from actors.media_desk import BATCH, LOW, MediaDesk
+from actors.media_desk import BATCH, LARGEST_BATCH, MediaDesk
 from tests.actors.together import run, until
 
 Answer = tuple[str, Any]
@@ -94,12 +94,19 @@ def test_the_first_call_asks_and_the_next_are_served_at_once(tmp_path: Path) -> 
     async def main(on: Stage) -> None:
         name, ports = await on.reserve([4, 4])
         assert name == "m0" and ports is not None and [address for _, address in ports] == ["m0/4", "m0/4"]
-        for _ in range((BATCH - LOW) // 2 - 1):
+        assert on.at_once([4, 4])
+        await until(lambda: len(on.desk.stock[("m0", 4)]) == BATCH - 4 + 2 * BATCH)
+        for _ in range(BATCH):
             assert on.at_once([4, 4])
-        assert len(on.desk.stock[("m0", 4)]) == LOW and len(on.media["m0"].asked()) == 1
-        assert on.at_once([4])
-        await until(lambda: len(on.desk.stock[("m0", 4)]) == LOW - 1 + BATCH)
         assert on.media["m0"].asked() == [(0, 4), (0, 4)], "running low, more are asked for ahead"
+
+
+def test_more_are_taken_ahead_where_calls_had_to_wait(tmp_path: Path) -> None:
+    async def main(on: Stage) -> None:
+        for _ in range(8):
+            await on.reserve([4] * (len(on.desk.stock.get(("m0", 4), ())) + 1))
+        assert on.desk.batch[("m0", 4)] == LARGEST_BATCH
+        assert not on.desk.missed
 
     play(tmp_path, main, m0=1000)
 
@@ -110,7 +117,7 @@ def test_a_burst_shares_one_question(tmp_path: Path) -> None:
         ports = [port for _, got in answers for port, _ in got or ()]
         assert len(set(ports)) == 200
         assert len(on.media["m0"].asked()) <= 100 * 2 // BATCH + 2
-        assert on.media["m0"].next <= 200 + LOW + 2 * BATCH
+        assert on.media["m0"].next <= 200 + 4 * BATCH
 
     play(tmp_path, main, m0=1000)
 
