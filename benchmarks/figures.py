@@ -25,13 +25,15 @@ class Work:
 WORK = {
     work.key: work
     for work in (
-        Work("call", "authenticated call, signalling", "ms CPU", 0.8, None),
+        Work("call", "authenticated call, signalling, at 300/s", "ms CPU", 0.8, None),
+        Work("seldom call", "the same at 100/s", "ms CPU", None, None),
         Work("register", "authenticated REGISTER", "ms CPU", 0.30, 0.08),
         Work("packet", "RTP packet relayed", "µs CPU", 7.0, 4.5),
         Work("parse", "message parse + route, 13 headers", "µs CPU", 25.0, 10.0),
         Work("registration memory", "memory per registration", "KB", 5.0, 2.0),
         Work("call memory", "memory per relayed call", "KB", 100.0, 50.0),
-        Work("delay", "INVITE → 180, p99, at 100 calls/s", "ms", 10.0, 5.0),
+        Work("delay", "INVITE → 180, p99, at 300 calls/s", "ms", 10.0, 5.0),
+        Work("seldom delay", "the same at 100/s", "ms", None, None),
         Work("idle cpu", "idle, share of a core", "%", 5.0, 2.0),
         Work("idle memory", "idle, all processes", "MB PSS", 450.0, 300.0),
     )

@@ -34,11 +34,15 @@ def rayswitch(placement: str) -> Candidate:
 
     @contextmanager
     def start(users: Sequence[User]) -> Iterator[Subject]:
-        with Switch(placement=placement) as switch:
+        with Switch(placement=placement, settings={"media": MEDIA}) as switch:
             switch.import_users(users)
             yield Subject(name, switch.ipv4, switch.all_pids, switch.await_idle)
 
     return Candidate(name, start, True)
+
+
+MEDIA = {"address": ["127.0.0.1", "::1"], "ports": "20000-31999"}
+"""Ports for 900 calls at once: 300 a second that last a second, and rest for two."""
 
 
 def kamailio() -> Candidate:
