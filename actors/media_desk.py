@@ -1,10 +1,10 @@
 """Where the calls of a host get their media ports: leases taken ahead, so that an answer needs no round trip.
 
-For each media gateway and address family a stock of leased ports is kept; when it runs low more are asked for, 32 at a
-time, and twice as many whenever calls found it empty: the gateway gives fewer when it has few itself.  Each stock has at most one question under way, and calls
-that found too little wait for its answer together.  A call is served from one gateway, in turn among those that are
-up; it is refused when none of them has the ports.  A media gateway that comes back as a new process knows nothing of
-leases: its stock is thrown away.
+For each media gateway and address family a stock of leased ports is kept; when it runs low more are asked for, 32 at
+a time, and twice as many whenever calls found it empty: the gateway gives fewer when it has few itself. Each stock
+has at most one question under way, and calls that found too little wait for its answer together. A call is served
+from one gateway, in turn among those that are up; it is refused when none of them has the ports. A media gateway that
+comes back as a new process knows nothing of leases: its stock is thrown away.
 """
 
 from __future__ import annotations
