@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
         self.listens = True  # False: a mere client
         self.seen: Seen | None = None  # the peer's certificate; None: a Unix socket
         self.held: list[list[Any]] | None = None  # frames that wait until those of a predecessor have all come
-        self.settled: asyncio.Future[None] = self._loop.create_future()  # accepted or lost
+        self.settled: asyncio.Future[str] = self._loop.create_future()  # "accepted", "refused" or "lost"
         self.silent = 0  # heartbeat ticks since the last byte
         self.traffic = Traffic()
 

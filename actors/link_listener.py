@@ -1,9 +1,10 @@
 """The TCP side of the links: one listening port, TLS both ways, and a bound on those who have not proved themselves.
 
 A connection is half open from its acceptance until the peer's hello is taken. There are HALF_OPEN of them at most, and
-HALF_OPEN_PER_SOURCE from one address; one more is closed at once. The first bound does not hold for the nodes of
-the address book, so that strangers cannot keep them out. TLS and hello together have HALF_OPEN_SECONDS. A peer that
-fails gets a closed connection; what it sent has not been looked at by anything but TLS.
+HALF_OPEN_PER_SOURCE from one address; one more is closed at once. TLS and hello together have HALF_OPEN_SECONDS. As a
+handshake costs a millisecond of CPU, there are STRANGERS_PER_SECOND of them. The first and the last bound do not hold
+for the nodes of the address book, so that strangers cannot keep them out. A peer that fails gets a closed
+connection; what it sent has not been looked at by anything but TLS.
 
 Failures are counted, and told to the log once in QUIET_SECONDS.
 """
@@ -24,6 +25,7 @@ BACKLOG = 512
 HALF_OPEN = 256
 HALF_OPEN_PER_SOURCE = 64  # as many processes as a node may have dial at once when we are new
 HALF_OPEN_SECONDS = 2.0
+STRANGERS_PER_SECOND = 50
 SHUTDOWN_SECONDS = 1.0
 PAUSE_SECONDS = 0.1  # when the process is out of descriptors
 QUIET_SECONDS = 10.0
@@ -45,6 +47,7 @@ class LinkListener:
         self._sources: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._told = 0.0
+        self._second, self._strangers = 0, 0  # how many in this second
         self._socket: socket.socket | None = None
 
     def open(self, address: str, ports: Iterable[int]) -> int:
@@ -85,29 +88,35 @@ class LinkListener:
     def _admits(self, source: str) -> bool:
         if self._sources[source] >= HALF_OPEN_PER_SOURCE:
             return False
-        return self._known(source) or self.half_open() < HALF_OPEN
+        return self._known(source) or (self.half_open() < HALF_OPEN and self._in_time())
+
+    def _in_time(self) -> bool:
+        """One stranger more in this second?"""
+        second = int(self._loop.time())
+        if second != self._second:
+            self._second, self._strangers = second, 0
+        self._strangers += 1
+        return self._strangers <= STRANGERS_PER_SECOND
 
     async def _proving(self, accepted: socket.socket, source: str) -> None:
         """TLS, then the hello."""
         self._sources[source] += 1
-        made: Connection | None = None
+        connection = self._protocol()
         try:
             async with asyncio.timeout(HALF_OPEN_SECONDS):
-                made = await self._secured(accepted)
-                await made.settled
-            if not made.peer:
-                self._failed(source, "no link came of it")
+                await self._secured(accepted, connection)
+                if await asyncio.shield(connection.settled) == "lost":
+                    self._failed(source, "no link came of it")
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
-            self._failed(source, error)
-            if made is not None:
-                made.abort()
+            self._failed(source, str(error) or "it says nothing")
+            connection.abort()
         finally:
             self._sources -= Counter((source,))
 
-    async def _secured(self, accepted: socket.socket) -> Connection:
+    async def _secured(self, accepted: socket.socket, connection: Connection) -> None:
         try:
-            _, made = await self._loop.connect_accepted_socket(
-                self._protocol,
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
                 accepted,
                 ssl=self._context(),
                 ssl_handshake_timeout=HALF_OPEN_SECONDS,
@@ -116,7 +125,6 @@ class LinkListener:
         except BaseException:
             accepted.close()
             raise
-        return made
 
     def _failed(self, source: str, why: Any) -> None:
         self.unproved += 1

@@ -200,7 +200,7 @@ class Peering:
             connection.abort()
 
     def lost(self, connection: Connection) -> None:
-        self._settle(connection)
+        self._settle(connection, "lost")
         peer = self._peers.get(connection.peer)
         if peer is None:
             return
@@ -223,6 +223,7 @@ class Peering:
             self.stale += refusal.reason == "stale"
             connection.send(refusal.frame())
             connection.close()
+            self._settle(connection, "refused")
             return
         connection.listens = hello.listens
         connection.follows = connection.follows or hello.follows
@@ -261,15 +262,15 @@ class Peering:
             former.abort()
             self.lost(former)
         peer.take(connection, epoch, self._loop.time())
-        self._settle(connection)
+        self._settle(connection, "accepted")
         if not follows:
             for up in self.up:
                 up(peer.name, epoch, is_new_epoch)
 
-    def _settle(self, connection: Connection) -> None:
+    def _settle(self, connection: Connection, how: str) -> None:
         self._strangers.discard(connection)
         if not connection.settled.done():
-            connection.settled.set_result(None)
+            connection.settled.set_result(how)
 
     # The end of a connection.
 

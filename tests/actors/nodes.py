@@ -18,8 +18,12 @@ LIFE = 3600.0
 
 
 def run(main: Callable[[Path], Awaitable[None]], where: Path, seconds: float = 20) -> None:
+    """Whatever reaches the loop's exception handler is a failure, too."""
+    stray: list[dict[str, Any]] = []
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(lambda loop, context: stray.append(context))
         runner.run(asyncio.wait_for(main(where), seconds))
+    assert stray == []
 
 
 async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
