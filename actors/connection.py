@@ -78,7 +78,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_flushing", "_loop", "_out", "_owner", "_partial", "_transport",
-        "deaf", "dialled", "follows", "greeted", "held", "listens", "peer", "seen", "settled", "silent", "traffic",
+        "deaf", "dialled", "follows", "greeted", "held", "listens", "peer", "seen", "settled", "shown", "silent",
+        "traffic",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, dialled: str, follows: bool = False) -> None:
@@ -95,6 +96,7 @@ class Connection(asyncio.Protocol):
         self.peer = ""  # known once the hello is accepted
         self.listens = True  # False: a mere client
         self.seen: Seen | None = None  # the peer's certificate; None: a Unix socket
+        self.shown = ""  # the issuer of our certificate on it
         self.held: list[list[Any]] | None = None  # frames that wait until those of a predecessor have all come
         self.settled: asyncio.Future[str] = self._loop.create_future()  # "accepted", "refused" or "lost"
         self.silent = 0  # heartbeat ticks since the last byte

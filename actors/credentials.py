@@ -24,12 +24,13 @@ class Seen(NamedTuple):
 
 
 class Credentials:
-    """A certificate with its key, and the authorities to be believed; all PEM."""
+    """A certificate with its key, and the authorities to be believed, the one that signed it first; all PEM."""
 
     def __init__(self, certificate: str, key: str, trusted: Sequence[str]) -> None:
         self.server = _context(ssl.PROTOCOL_TLS_SERVER, certificate, key, trusted)
         self.client = _context(ssl.PROTOCOL_TLS_CLIENT, certificate, key, trusted)
-        self.issuers = frozenset(_common_name(one["subject"]) for one in self.client.get_ca_certs())
+        self.issuers = _names(self.client)
+        self.issuer = next(iter(_names(ssl.create_default_context(cadata=trusted[0]))))
 
 
 def seen_on(transport: Any) -> Seen | None:
@@ -54,6 +55,10 @@ def _context(side: Any, certificate: str, key: str, trusted: Sequence[str]) -> s
     if side == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0
     return context
+
+
+def _names(context: ssl.SSLContext) -> frozenset[str]:
+    return frozenset(_common_name(one["subject"]) for one in context.get_ca_certs())
 
 
 def _load(context: ssl.SSLContext, pem: str) -> None:

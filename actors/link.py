@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from actors.address_book import AddressBook, socket_path
+from actors.address_book import AddressBook, Endpoints, socket_path
 from actors.connection import frame
 from actors.peering import Peering
 from actors.wire import WireError
@@ -106,6 +106,11 @@ class Links:
         """Epochs of the hosts that are up."""
         return self.peering.epochs()
 
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where we listen, as others are to be told."""
+        return self.peering.sockets.endpoints
+
     def counters(self) -> dict[str, int]:
         return {
             "sent": self._sent,
@@ -115,8 +120,8 @@ class Links:
 
     def status(self) -> dict[str, Any]:
         """For the operator: where we listen, what went wrong, and by peer what has passed."""
-        peers = {peer.name: peer.status() for peer in self.peering.peers()}
-        return {"listens": str(self.peering.sockets.endpoints), "peers": peers} | self.counters()
+        peers = {peer.name: peer.status() for peer in self.peering.peers() if not peer.is_client}
+        return {"listens": str(self.endpoints), "peers": peers} | self.counters()
 
     def tell(self, peer: str, topic: str, payload: Any) -> None:
         """Send without an answer. To ourselves: the handler gets this very object, in a later turn."""

@@ -36,6 +36,11 @@ class Peer:
         self.connects = 0
         self.traffic = Traffic()
 
+    @property
+    def is_client(self) -> bool:
+        """It does not listen: a command line."""
+        return self.connection is not None and not self.connection.listens
+
     def push(self, content: bytes, now: float) -> None:
         """Keep a frame until there is a connection."""
         if len(self.queue) == QUEUE_FRAMES:

@@ -118,7 +118,7 @@ class Peering:
         """
         floor = self._floors[name] = max(self._floors.get(name, 0), epoch + 1)
         if name == self.me and self.epoch < floor:
-            self._fenced_off(floor)
+            self.be_fenced(floor)
         peer = self._peers.get(name)
         if peer is None or peer.connection is None or peer.epoch >= floor:
             return
@@ -142,8 +142,12 @@ class Peering:
         return [peer.name for peer in found]
 
     def connected(self, name: str) -> bool:
+        return self.connection(name) is not None
+
+    def connection(self, name: str) -> Connection | None:
+        """The one that frames to `name` go out on now."""
         peer = self._peers.get(name)
-        return peer is not None and peer.connection is not None
+        return None if peer is None else peer.connection
 
     def epochs(self) -> dict[str, int]:
         """Epochs of the hosts that are up."""
@@ -177,6 +181,9 @@ class Peering:
     # Life of a connection: what it reports to its owner.
 
     def made(self, connection: Connection) -> None:
+        credentials = self.sockets.credentials
+        if connection.seen is not None and credentials is not None:
+            connection.shown = credentials.issuer
         self._strangers.add(connection)
 
     def received(self, connection: Connection, content: list[Any]) -> None:
@@ -192,7 +199,7 @@ class Peering:
         elif isinstance(found, Refusal) and self._may_refuse(connection):
             connection.abort()
             if found.reason == "stale" and found.epoch > self.epoch:
-                self._fenced_off(found.epoch)
+                self.be_fenced(found.epoch)
         elif isinstance(found, Moved) and connection.peer:
             self._moved(connection)
         else:
@@ -314,7 +321,8 @@ class Peering:
             peer.former.abort()
             self._succeeded(peer)
 
-    def _fenced_off(self, floor: int) -> None:
+    def be_fenced(self, floor: int) -> None:
+        """We are over: `floor` is the lowest epoch that this host may have now."""
         for fenced in self.fenced:
             fenced(floor)
 

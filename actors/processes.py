@@ -5,8 +5,8 @@ again when it restarts a dead actor, so a process starts itself there and nobody
 fails is told by ``ready()`` to whoever deploys; a restarted process tries again until it works, because Ray gives up
 an actor whose ``__init__`` raises.
 
-Links, not Ray, carry the traffic: the only Ray call is ``ready()``, once. Orders come over the link too: "status",
-"drain" (end the calls), "close" (give everything back).
+Links, not Ray, carry the traffic: the only Ray calls are ``ready()``, once, and on several nodes ``certify()`` of the
+Switchboard. Orders come over the link too: "status", "drain" (end the calls), "close" (give everything back).
 """
 
 import asyncio
@@ -14,9 +14,11 @@ import gc
 import logging
 import os
 import time
+from ipaddress import ip_address
 from typing import Any
 
 from actors import reference, vocabulary
+from actors.enrolment import Enrolment
 from actors.link import Links
 from actors.logs import write_log
 from actors.placement import SWITCHBOARD, hosts_of
@@ -27,6 +29,8 @@ __all__ = ["ROLES", "HostProcess", "actor_class"]
 
 THRESHOLDS = (50_000, 20, 50)
 RETRY_FIRST, RETRY_MOST = 0.05, 2.0
+ENROL_SECONDS = 20.0
+RAY_SECONDS = 5.0
 
 ROLES = {
     "s": "SipGatewayActor",
@@ -52,13 +56,20 @@ log = logging.getLogger(__name__)
 class HostProcess:
     """The host `host_id` of the switch with these settings (``Config.to_dict``), in a process of its own."""
 
-    def __init__(self, host_id: str, settings: dict[str, Any]) -> None:
+    def __init__(self, host_id: str, settings: dict[str, Any], node: str = "", address: str = "") -> None:
         self.id = host_id
         self.config = Config.from_dict(settings)
         self.epoch = time.time_ns()
-        self.links = Links(host_id, self.epoch, run_dir(self.config))
+        self.node = node
+        self.address = link_address(self.config, address)
+        self.links = self._new_links()
+        self.enrolment: Enrolment | None = None
+        self.enrolled: asyncio.Task[None] | None = None
         self.process: Any = None
         self.failure = ""
+
+    def _new_links(self) -> Links:
+        return Links(self.id, self.epoch, run_dir(self.config), node=self.node)
 
     async def start(self, again: bool) -> None:
         """Start what lives here. `again`: this is a restart, which tries until it works."""
@@ -74,19 +85,23 @@ class HostProcess:
                 self.failure = f"{self.id}: {str(error) or type(error).__name__}"
                 if not again:
                     return
+            if self.enrolment is not None:
+                self.enrolment.close()
             await self.links.close()
-            self.links = Links(self.id, self.epoch, run_dir(self.config))
+            self.links = self._new_links()
             await asyncio.sleep(delay)
             delay = min(delay * 2, RETRY_MOST)
 
     async def _start(self) -> None:
         self.links.on_fenced(self._fenced)
-        self.links.on("status", lambda peer, payload: self.process.status() if self.process else {})
+        self.links.on("status", lambda peer, payload: self._status())
         self.links.on("drain", lambda peer, payload: self.process.drain() if self.process else None)
         self.links.on("close", self._close)
         await self.links.start()
         self.process = await _composed(self.id, self.config, self.links)
         self.links.on_up(self._greet)
+        if self.address:
+            self._enrol()
         self.links.connect([SWITCHBOARD] if self.id[0] == "m" else [SWITCHBOARD, *hosts_of(self.config)])
         gc.collect()
         gc.freeze()
@@ -94,22 +109,51 @@ class HostProcess:
         self.failure = ""
         log.info("%s is ready", self.id)
 
+    def _status(self) -> dict[str, Any]:
+        return (self.process.status() if self.process else {}) | {"links": self.links.status()}
+
     def _greet(self, peer: str, epoch: int, is_new: bool) -> None:
         """Tell the Switchboard who we are: it knows nothing when it comes back."""
         if peer == SWITCHBOARD:
             about = {"pid": os.getpid(), "epoch": self.epoch, "listeners": list(self.process.listeners)}
-            self.links.tell(SWITCHBOARD, "member", about)
+            self.links.tell(SWITCHBOARD, "member", about | {"endpoints": list(self.links.endpoints)})
+
+    def _enrol(self) -> None:
+        """Get a certificate and listen for other nodes. This node is served meanwhile."""
+        ask = self.process.authority.grant if self.id == SWITCHBOARD else certificate_by_ray
+        self.enrolment = Enrolment(self.links, ask)
+        self.enrolled = asyncio.get_running_loop().create_task(self._listen(self.enrolment))
+
+    async def _listen(self, enrolment: Enrolment) -> None:
+        while True:
+            try:
+                await enrolment.begin(self.address, self.config.links.ports.all())
+                break
+            except OSError as error:
+                self.failure = f"{self.id}: links at {self.address} {self.config.links.ports}: {error.strerror}"
+                log.error("%s", self.failure)
+            await asyncio.sleep(RETRY_MOST)
+        self.failure = ""
+        if self.id != SWITCHBOARD and self.links.alive(SWITCHBOARD):
+            self._greet(SWITCHBOARD, 0, False)
+
+    async def certify(self, host: str, epoch: int, request: str) -> list[Any]:
+        """The Switchboard's answer to a process that has no certificate for links yet, or a useless one."""
+        return list(await self.process.authority.grant(host, epoch, request))
 
     async def _close(self, peer: str, payload: Any) -> None:
         if self.process is not None:
             await self.process.close()
 
-    def _fenced(self, epoch: int) -> None:
-        log.critical("%s: a newer process is this host now, ending", self.id)
-        os._exit(1)
+    def _fenced(self, floor: int) -> None:
+        """Sockets, entities, what is queued: all of it is somebody else's by now, and goes with the process at once."""
+        log.critical("%s: declared dead or replaced, epochs below %d are over: ending", self.id, floor)
+        os._exit(1)  # Ray starts a clean one
 
     async def ready(self) -> dict[str, Any]:
-        """What this process listens on, or why it could not start. The only Ray call there is."""
+        """What this process listens on, or why it could not start. With `certify`, the only Ray calls there are."""
+        if self.enrolled is not None:
+            await asyncio.wait([self.enrolled], timeout=ENROL_SECONDS)
         listeners = [] if self.process is None else list(self.process.listeners)
         return {"host": self.id, "pid": os.getpid(), "listeners": listeners, "failure": self.failure}
 
@@ -124,13 +168,41 @@ async def _composed(host_id: str, config: Config, links: Links) -> Any:
     return await composition.compose(host_id, config, links)
 
 
+def link_address(config: Config, of_node: str) -> str:
+    """Where to listen for other nodes; "" when there can be none."""
+    if config.links.address != "auto":
+        return config.links.address
+    return "" if not of_node or ip_address(of_node).is_loopback else of_node
+
+
+async def certificate_by_ray(host: str, epoch: int, request: str) -> list[Any]:
+    """`certify` of the Switchboard, wherever it is."""
+
+    def ask() -> list[Any]:
+        import ray
+
+        switchboard: Any = ray.get_actor(SWITCHBOARD, namespace=reference.NAMESPACE)
+        answer: Any = ray.get(switchboard.certify.remote(host, epoch, request), timeout=RAY_SECONDS)
+        return list(answer)
+
+    return await asyncio.to_thread(ask)
+
+
 async def _begin(self: HostProcess, host_id: str, settings: dict[str, Any]) -> None:
     """``__init__`` of the Ray actors: an asynchronous one, so that it runs on the actor's loop."""
     import ray
 
-    HostProcess.__init__(self, host_id, settings)
+    HostProcess.__init__(self, host_id, settings, *_here())
     again = ray.get_runtime_context().was_current_actor_reconstructed
     await self.start(again)
+
+
+def _here() -> tuple[str, str]:
+    """This node's id and address, as Ray knows them."""
+    import ray
+
+    context: Any = ray.get_runtime_context()
+    return context.get_node_id(), ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
 
 
 def actor_class(host_id: str) -> Any:

@@ -21,6 +21,7 @@ from typing import Any
 
 from actors import census
 from actors.link import LinkError, Links
+from actors.link_authority import LinkAuthority
 from actors.placement import SWITCHBOARD, hosts_of
 from actors.rundir import Record, run_dir
 from rayswitch.config import Config
@@ -51,6 +52,7 @@ class Switchboard:
         self.members: dict[str, Row] = {}
         self.restarts: dict[str, int] = {}
         self.version = -1
+        self.authority = LinkAuthority(config, links)
         self._tracing: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         links.on("member", self._joined)
@@ -134,6 +136,7 @@ class Switchboard:
     async def _status(self, peer: str, arguments: Row) -> Row:
         record = Record.load(run_dir(self.config))
         figures = await self._ask(self._up(), "status", None)
+        links = {host: figure.pop("links", {}) for host, figure in figures.items()} | {SWITCHBOARD: self.links.status()}
         processes = await asyncio.to_thread(self._processes, record)
         hosts = hosts_of(self.config)
         return {
@@ -149,6 +152,7 @@ class Switchboard:
             "calls": sum(figure.get("calls", 0) for figure in figures.values()),
             "down": [host for host in hosts if host not in self._up()],
             "figures": figures,
+            "links": links,
             "processes": processes,
         }
 
@@ -205,6 +209,14 @@ class Switchboard:
         for follower in self._tracing:
             self.links.tell(follower, "trace", entry)
 
+    async def _links(self, peer: str, arguments: Row) -> Row:
+        """Every link as both ends see it; with ``{"rotate": true}`` first a new authority for all."""
+        if arguments.get("rotate"):
+            return await self.authority.rotate()
+        answers = await self._ask(self._up(), "status", None)
+        links = {host: answer["links"] for host, answer in answers.items()} | {SWITCHBOARD: self.links.status()}
+        return {"links": links} | await self.authority.describe()
+
     async def _stop(self, peer: str, arguments: Row) -> Row:
         record = Record.load(run_dir(self.config))
         stopped = record is not None and census.signal_process(record.pid, record.born, signal.SIGTERM)
@@ -244,5 +256,6 @@ COMMANDS: dict[str, Command] = {
     "actors": Switchboard._actors,
     "reload": Switchboard._reload,
     "trace": Switchboard._trace,
+    "links": Switchboard._links,
     "stop": Switchboard._stop,
 }

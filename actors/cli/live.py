@@ -132,12 +132,21 @@ def status(file: Path | None, json: bool) -> None:
         return
     processes = answer.pop("processes", [])
     figures = answer.pop("figures", {})
+    if "links" in answer:
+        answer["links"] = _links(answer["links"])
     show_fields((name, _value(name, value)) for name, value in answer.items())
     for actor, counted in figures.items():
         show_fields([(actor, _pairs(counted))])
     total = sum(process.get("memory") or 0 for process in processes)
     say(f"processes: {len(processes)}, memory {size(total)}")
     show_table(columns_for(PROCESSES, processes), processes, "")
+
+
+def _links(by_host: Mapping[str, Any]) -> str:
+    """How many stand, by kind; each is seen from both of its ends."""
+    ends = [peer["over"] for status in by_host.values() for peer in status.get("peers", {}).values() if peer["up"]]
+    kinds = {kind: (ends.count(kind) + 1) // 2 for kind in ("unix", "tls")}
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count) or "none"
 
 
 def _value(name: str, value: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from actors.cli import extensions, live, records, tracing
+from actors.cli import extensions, links, live, records, tracing
 from actors.cli.control import ControlError
 from actors.cli.options import config_option, config_path, configuration
 from actors.cli.show import complain, say
@@ -84,6 +84,7 @@ for command in (
     live.actors,
     records.cdr,
     tracing.trace,
+    links.links,
 ):
     rayswitch.add_command(command)
 rayswitch.add_command(extensions.extension_group, "extension")

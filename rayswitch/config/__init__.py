@@ -8,7 +8,7 @@ knows lines, `reading.py` brings them together, `checks.py` compares values with
 from rayswitch.config.document import ConfigError
 from rayswitch.config.kinds import Listener, PortRange
 from rayswitch.config.reading import load, parse
-from rayswitch.config.settings import Actors, Call, Config, Limits, Media, Placement, Registration, Sip
+from rayswitch.config.settings import Actors, Call, Config, Limits, Links, Media, Placement, Registration, Sip
 
 __all__ = [
     "Actors",
@@ -16,6 +16,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Limits",
+    "Links",
     "Listener",
     "Media",
     "Placement",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rayswitch.config.kinds import ANY_PORT
 from rayswitch.config.settings import Config
 
 __all__ = ["CHECKS"]
@@ -23,6 +24,21 @@ def listeners_once(config: Config) -> Finding | None:
     for place, listener in enumerate(config.sip.listen):
         if listener in config.sip.listen[:place]:
             return ("sip.listen",), f"expected each listener once, but {listener} is there twice"
+    return None
+
+
+def link_ports_suffice(config: Config) -> Finding | None:
+    """Any host may come to run on any node, and a port that is taken would keep it from starting there."""
+    ports, media = config.links.ports, config.media.gateways
+    if ports == ANY_PORT:
+        return None
+    pools = sum(kind.pool for kind in (config.actors.call, config.actors.registration) if kind.placement == "pool")
+    hosts = 1 + config.sip.gateways + media + pools
+    if ports.last - ports.first + 1 < hosts:
+        return ("links.ports",), f"expected at least {hosts} ports, one for each process"
+    for listener in config.sip.listen:
+        if listener.transport == "tcp" and listener.port in ports:
+            return ("links.ports", "sip.listen"), f"expected ports clear of SIP's, but {ports} holds that of {listener}"
     return None
 
 
@@ -57,5 +73,6 @@ CHECKS: tuple[Callable[[Config], Finding | None], ...] = (
     ports_apart,
     media_families,
     ports_suffice,
+    link_ports_suffice,
     expiry_ordered,
 )

@@ -46,16 +46,24 @@ class Listener(NamedTuple):
 
 
 class PortRange(NamedTuple):
-    """UDP ports `first` to `last`, both included: `first` is even (RTP), `last` odd (RTCP), RFC 3550 §11."""
+    """Ports `first` to `last`, both included. For RTP `first` is even and `last` odd (RTCP), RFC 3550 §11."""
 
     first: int
     last: int
+
+    def all(self) -> range:
+        """Each of them."""
+        return range(self.first, self.last + 1)
 
     def __contains__(self, port: object) -> bool:
         return isinstance(port, int) and self.first <= port <= self.last
 
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"
+
+
+ANY_PORT = PortRange(0, 0)
+"""Whatever port the kernel gives."""
 
 
 def _digits(text: str) -> int:
@@ -154,12 +162,30 @@ def _read_ports(text: str) -> PortRange:
     return PortRange(first, last if last % 2 else last - 1)
 
 
+def _read_link_ports(text: str) -> PortRange:
+    if text == "any":
+        return ANY_PORT
+    low, dash, high = text.partition("-")
+    first, last = _digits(low.strip()), _digits(high.strip() if dash else low.strip())
+    if not 1024 <= first <= last <= _HIGHEST_PORT:
+        raise ValueError
+    return PortRange(first, last)
+
+
+def _read_link_address(text: str) -> str:
+    return _specific(text, "other nodes cannot connect to a wildcard address")
+
+
 def _read_media_address(text: str) -> str:
+    return _specific(text, "phones cannot send to a wildcard address")
+
+
+def _specific(text: str, reason: str) -> str:
     if text == "auto":
         return text
     address = _address(text)
     if ip_address(address).is_unspecified:
-        raise ValueError("phones cannot send to a wildcard address")
+        raise ValueError(reason)
     return address
 
 
@@ -196,6 +222,12 @@ def _read_store(text: str) -> str:
 
 LISTENER = Kind("a URL such as udp://192.0.2.1:5060 or tcp://[2001:db8::1]:5060", _read_listener, str)
 PORTS = Kind("a range such as 20000-29999, from 1024 to 65535, even at the start", _read_ports, str)
+LINK_PORTS = Kind(
+    "any, or a range such as 7000-7099, from 1024 to 65535",
+    _read_link_ports,
+    lambda ports: "any" if ports == ANY_PORT else str(ports),
+)
+LINK_ADDRESS = Kind("auto or an IP address of this machine", _read_link_address)
 MEDIA_ADDRESS = Kind("auto or an IP address of this machine", _read_media_address)
 DOMAIN = Kind("a domain name such as example.com", _read_domain)
 PATH = Kind("the path of a folder", _read_path)

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from rayswitch.config.kinds import (
+    ANY_PORT,
     DOMAIN,
+    LINK_ADDRESS,
+    LINK_PORTS,
     LISTENER,
     MEDIA_ADDRESS,
     PATH,
@@ -22,7 +25,7 @@ from rayswitch.config.kinds import (
     whole,
 )
 
-__all__ = ["Actors", "Call", "Config", "Limits", "Media", "Placement", "Registration", "Sip"]
+__all__ = ["Actors", "Call", "Config", "Limits", "Links", "Media", "Placement", "Registration", "Sip"]
 
 T = TypeVar("T")
 
@@ -143,6 +146,31 @@ class Limits:
     )
 
 
+NO_RANGE: PortRange = setting(
+    LINK_PORTS,
+    ANY_PORT,
+    "TCP ports for links from other nodes, one for each process of a node. `any`: those that the kernel gives.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Links between the processes of a switch that is on several nodes."""
+
+    address: str = setting(
+        LINK_ADDRESS,
+        "auto",
+        "Where other nodes reach the processes of this one. `auto`: the address that Ray has for the node, and no TCP"
+        " at all when that is a loopback address, as with `rayswitch up`.",
+    )
+    ports: PortRange = NO_RANGE
+    certificate_life: int = setting(
+        whole(10, 30 * DAY),
+        DAY,
+        "Life of the certificate of a process in seconds; it gets a new one after half of it.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The whole of switch.yaml.  `data` is an absolute path and `store` a full URL once it was loaded."""
@@ -160,6 +188,7 @@ class Config:
     registration: Registration = Registration()
     call: Call = Call()
     limits: Limits = Limits()
+    links: Links = Links()
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values (str, int, float, list, dict), as they would stand in the file."""
