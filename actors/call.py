@@ -93,7 +93,7 @@ class CallShell:
             except Exception:
                 log.exception("call %s cannot be taken up and is dropped: %r", id, snapshot)
                 self.host.retire(KIND, id)
-                self.journal.append(writes.drop_call(id))
+                self.journal.append(writes.drop_call(id, self.me))
 
     def resume(self, id: str, snapshot: Any) -> None:
         """Take up one call."""
@@ -155,7 +155,7 @@ class CallShell:
     def record(self, id: str, effect: fx.Record) -> None:
         self.filed.add(id)
         self.ended_calls += 1
-        self.journal.append(*(writes.add_cdr(row) for row in effect.rows), writes.drop_call(id))
+        self.journal.append(*(writes.add_cdr(row) for row in effect.rows), writes.drop_call(id, self.me))
 
     def ended(self, id: str, effect: fx.Ended) -> None:
         self.filed.discard(id)

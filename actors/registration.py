@@ -111,9 +111,9 @@ class RegistrationShell:
     def save(self, aor: str, effect: fx.SaveBindings) -> None:
         """Durable first, then the answer (DESIGN §5)."""
         if effect.snapshot is None:
-            write = writes.drop_binding(aor)
+            write = writes.drop_binding(aor, self.host.id, self.wall())
         else:
-            write = writes.put_binding(aor, effect.snapshot, effect.expires)
+            write = writes.put_binding(aor, effect.snapshot, effect.expires, self.host.id, self.wall())
         reply = effect.reply
         if reply is None:
             self.journal.append(write)

@@ -8,6 +8,7 @@ missing() {
     for tool in $TOOLS; do
         command -v "${tool%%:*}" >/dev/null 2>&1 || printf '%s ' "${tool##*:}"
     done
+    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || printf 'postgresql '
     sox --help 2>/dev/null | grep -q 'AUDIO FILE FORMATS.* wav' || printf 'libsox-fmt-all '
 }
 

@@ -2,13 +2,16 @@
 
 A kind reads the text as it stands in the file, not what YAML makes of it: `010`, `1_000` or `on` have no
 surprises here.  `read` raises ValueError; its message, if it has one, says more than `expected`.  `plain`
-gives the value that `Config.to_dict` shows, from whose text the kind reads the same value again.
+gives the value that `Config.to_dict` shows, from whose text the kind reads the same value again.  `mask`
+takes secrets out of a text before a complaint shows it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from rayswitch.config.database import masked, read_store
 
 __all__ = ["Kind", "Listener", "PortRange", "choice", "seconds", "whole"]
 
@@ -26,6 +29,7 @@ class Kind(Generic[T]):
     expected: str
     read: Callable[[str], T]
     plain: Callable[[T], Any] = lambda value: value
+    mask: Callable[[str], str] = lambda text: text
 
 
 class Listener(NamedTuple):
@@ -211,15 +215,6 @@ def _read_path(text: str) -> str:
     return text
 
 
-SQLITE = "sqlite:///"
-
-
-def _read_store(text: str) -> str:
-    if not text.startswith(SQLITE) or text == SQLITE or "\0" in text:
-        raise ValueError
-    return text
-
-
 LISTENER = Kind("a URL such as udp://192.0.2.1:5060 or tcp://[2001:db8::1]:5060", _read_listener, str)
 PORTS = Kind("a range such as 20000-29999, from 1024 to 65535, even at the start", _read_ports, str)
 LINK_PORTS = Kind(
@@ -231,4 +226,8 @@ LINK_ADDRESS = Kind("auto or an IP address of this machine", _read_link_address)
 MEDIA_ADDRESS = Kind("auto or an IP address of this machine", _read_media_address)
 DOMAIN = Kind("a domain name such as example.com", _read_domain)
 PATH = Kind("the path of a folder", _read_path)
-STORE = Kind("sqlite:///FILE (four slashes when FILE is absolute)", _read_store)
+STORE = Kind(
+    "sqlite:///FILE (four slashes when FILE is absolute) or postgresql://USER@HOST:PORT/DATABASE",
+    read_store,
+    mask=masked,
+)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rayswitch.config.checks import CHECKS
+from rayswitch.config.database import SQLITE, located
 from rayswitch.config.document import ConfigError, Document, Node, of_values, read
-from rayswitch.config.kinds import SQLITE
 from rayswitch.config.settings import Config
 
 __all__ = ["from_values", "load", "parse"]
@@ -42,8 +42,7 @@ def _located(config: Config, folder: Path) -> Config:
     data = folder / Path(config.data).expanduser()
     if config.store == Config().store:  # the database follows the data folder unless it was named
         return replace(config, data=str(data), store=f"{SQLITE}{data / 'rayswitch.db'}")
-    database = folder / Path(config.store.removeprefix(SQLITE)).expanduser()
-    return replace(config, data=str(data), store=f"{SQLITE}{database}")
+    return replace(config, data=str(data), store=located(config.store, folder))
 
 
 class _Reader:
@@ -101,7 +100,8 @@ class _Reader:
                 return kind.read(node.value)
         except ValueError as error:
             detail = f" ({error})" if _is_ours(error) else ""
-        raise self.document.error(f"expected {kind.expected}, got {node.shown()}{detail}", node.line, key)
+        problem = f"expected {kind.expected}, got {kind.mask(node.shown())}{detail}"
+        raise self.document.error(problem, node.line, key)
 
 
 def _is_ours(error: ValueError) -> bool:

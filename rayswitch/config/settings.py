@@ -180,7 +180,8 @@ class Config:
     store: str = setting(
         STORE,
         "sqlite:///data/rayswitch.db",
-        "Database; its file in the data folder unless named here, relative to this file.",
+        "Database; its file in the data folder unless named here, relative to this file. PostgreSQL's password is in"
+        " the file that `?password_file=FILE` names, or in `~/.pgpass`.",
     )
     sip: Sip = Sip()
     media: Media = Media()

@@ -2,11 +2,11 @@
 
 `Store.open(url)` opens, makes or migrates a database.  `writes.py` has the changes that running processes
 make, as values; `extensions.py` and `cdr.py` what people administer and read; `schema.py` the tables;
-`dialect.py` the seam behind which another database comes (`sqlite.py` is the embedded one).
+`dialect.py` the seam between them and the databases: `sqlite.py`, embedded, and `postgresql.py`.
 """
 
 from rayswitch.store.cdr import CdrFilter, cdrs
-from rayswitch.store.errors import BadWrite, StoreError
+from rayswitch.store.errors import BadWrite, StoreAway, StoreError
 from rayswitch.store.extensions import BadExtension, Extension, Extensions
 from rayswitch.store.store import Store
 from rayswitch.store.writes import (
@@ -26,6 +26,7 @@ __all__ = [
     "Extension",
     "Extensions",
     "Store",
+    "StoreAway",
     "StoreError",
     "Write",
     "add_cdr",

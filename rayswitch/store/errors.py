@@ -1,10 +1,14 @@
 """What can go wrong with a store, as one family of exceptions whose text is meant for people."""
 
-__all__ = ["BadWrite", "StoreError"]
+__all__ = ["BadWrite", "StoreAway", "StoreError"]
 
 
 class StoreError(Exception):
     """The database cannot be opened, read or written now (locked, full, not ours): trying again may help."""
+
+
+class StoreAway(StoreError):
+    """The database cannot be reached: it, or the way to it, is down, and may be up again later."""
 
 
 class BadWrite(StoreError):

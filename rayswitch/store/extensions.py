@@ -72,7 +72,7 @@ class Extensions:
     def put(self, extensions: Iterable[Extension]) -> int:
         """Add them, or replace those with the same number, in one transaction; the version of this change."""
         with self.store.transaction():
-            version = self._next_version()
+            version = self.store.count_up(self._version_key)
             self.store.execute_many(
                 _UPSERT,
                 (
@@ -85,16 +85,11 @@ class Extensions:
     def remove(self, numbers: Sequence[str]) -> int:
         """Remove those that exist; the version of this change. Their hashes are erased."""
         with self.store.transaction():
-            version = self._next_version()
+            version = self.store.count_up(self._version_key)
             self.store.execute_many(
                 _ERASE,
                 [(version, self.domain, number) for number in numbers],
             )
-        return version
-
-    def _next_version(self) -> int:
-        version = self.version() + 1
-        self.store.put_setting(self._version_key, str(version))
         return version
 
 

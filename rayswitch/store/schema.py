@@ -69,4 +69,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX cdr_start ON cdr (start)",
     ),
+    (
+        # By whom and when (unix seconds) the row was written.  A write that was kept back while the database was away
+        # must not undo what another host wrote since; one's own come in order, whatever the clock does.
+        "ALTER TABLE binding ADD COLUMN home TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE binding ADD COLUMN written {real} NOT NULL DEFAULT 0",
+    ),
 )

@@ -19,6 +19,11 @@ from rayswitch.store.writes import STATEMENTS, Write, unpacked
 __all__ = ["Store"]
 
 _CHUNK = 500
+_PUT_NEW = "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+_COUNT_UP = (
+    "INSERT INTO setting (key, value) VALUES (?, '1') ON CONFLICT (key)"
+    " DO UPDATE SET value = CAST(CAST(setting.value AS BIGINT) + 1 AS TEXT)"
+)
 
 
 class Store:
@@ -70,6 +75,12 @@ class Store:
         for aor, snapshot, expires in self.rows(query, after):
             yield aor, unpacked(snapshot), expires
 
+    def take_calls(self, of: str, by: str) -> list[tuple[str, str, bool, Any]]:
+        """Let `by` adopt the calls of host `of`, which is dead: what that still writes of them is ignored."""
+        with self.transaction():
+            self.execute("UPDATE call SET host = ? WHERE host = ?", by, of)
+        return self.calls(by)
+
     def calls(self, host: str | None = None) -> list[tuple[str, str, bool, Any]]:
         """(id, host, answered, snapshot) of the calls in the journal, of one host or of all."""
         where, values = ("", ()) if host is None else (" WHERE host = ?", (host,))
@@ -90,14 +101,18 @@ class Store:
             value,
         )
 
+    def count_up(self, key: str) -> int:
+        """The next number of the counter `key`, from 1.  Inside a transaction: whoever else counts with it waits until
+        that ends, so that a higher number is never seen before a lower one."""
+        self.execute(_COUNT_UP, key)
+        return int(self.setting(key) or 0)
+
     def secret(self, name: str) -> bytes:
         """32 random bytes that are the same for everybody who asks this store for `name`, for ever."""
-        self.execute(
-            "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
-            f"secret.{name}",
-            secrets.token_hex(32),
-        )
-        return bytes.fromhex(self.setting(f"secret.{name}") or "")
+        key = f"secret.{name}"
+        if self.setting(key) is None:  # looked at first: a store that is full or locked can still be read
+            self.execute(_PUT_NEW, key, secrets.token_hex(32))
+        return bytes.fromhex(self.setting(key) or "")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -142,7 +157,10 @@ class Store:
     def _migrate(self) -> None:
         if self._schema_number() == len(MIGRATIONS):
             return
-        with self.transaction():  # whoever comes second finds the work done
+        with self.transaction():
+            if self.dialect.alone:
+                list(self.rows(self.dialect.alone))
+            # Whoever comes second finds the work done.
             self.execute(COUNTER.format(**self.dialect.types))
             done = self._schema_number()
             if done > len(MIGRATIONS):

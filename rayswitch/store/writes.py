@@ -3,6 +3,10 @@
 A `Write` names one of the statements below and carries its parameters as plain values (str, int, float,
 bytes, None). The first `keys` parameters of a statement identify the row, so that of several writes to one
 row of one table in a batch only the last needs to reach the database.
+
+Writes of one process, applied again in their order, change nothing: so what may have reached the database can be
+given to it once more. And a write that comes late does no harm to what another host has written meanwhile: a
+binding of another is replaced by a newer one only, a call changed by its owner, of a record the first counts.
 """
 
 import json
@@ -78,18 +82,19 @@ STATEMENTS: dict[str, Statement] = {
     "put_binding": Statement(
         "binding",
         1,
-        "INSERT INTO binding (aor, snapshot, expires) VALUES (?, ?, ?)"
-        " ON CONFLICT (aor) DO UPDATE SET snapshot = excluded.snapshot, expires = excluded.expires",
+        "INSERT INTO binding (aor, snapshot, expires, home, written) VALUES (?, ?, ?, ?, ?) ON CONFLICT (aor) DO UPDATE"
+        " SET snapshot = excluded.snapshot, expires = excluded.expires, home = excluded.home,"
+        " written = excluded.written WHERE excluded.home = binding.home OR excluded.written >= binding.written",
     ),
-    "drop_binding": Statement("binding", 1, "DELETE FROM binding WHERE aor = ?"),
+    "drop_binding": Statement("binding", 1, "DELETE FROM binding WHERE aor = ? AND (home = ? OR written <= ?)"),
     "drop_expired_bindings": Statement("expired binding", 0, "DELETE FROM binding WHERE expires <= ?"),
     "put_call": Statement(
         "call",
         1,
         "INSERT INTO call (id, host, answered, snapshot) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
-        " SET host = excluded.host, answered = excluded.answered, snapshot = excluded.snapshot",
+        " SET answered = excluded.answered, snapshot = excluded.snapshot WHERE call.host = excluded.host",
     ),
-    "drop_call": Statement("call", 1, "DELETE FROM call WHERE id = ?"),
+    "drop_call": Statement("call", 1, "DELETE FROM call WHERE id = ? AND host = ?"),
     # The first row of a half call counts: a call may be closed again by whoever found its journal.
     "add_cdr": Statement(
         "cdr", 2, f"INSERT INTO cdr ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (call_id, leg) DO NOTHING"
@@ -115,14 +120,14 @@ def text(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
 
 
-def put_binding(aor: str, snapshot: Any, expires: float) -> Write:
-    """All bindings of `aor`, of which the last ends at `expires` (unix seconds)."""
-    return Write("put_binding", (text(aor), packed(snapshot), expires))
+def put_binding(aor: str, snapshot: Any, expires: float, home: str, now: float) -> Write:
+    """All bindings of `aor` as its home has them `now`; the last ends at `expires` (both in unix seconds)."""
+    return Write("put_binding", (text(aor), packed(snapshot), expires, home, now))
 
 
-def drop_binding(aor: str) -> Write:
+def drop_binding(aor: str, home: str, now: float) -> Write:
     """`aor` has no binding any more."""
-    return Write("drop_binding", (text(aor),))
+    return Write("drop_binding", (text(aor), home, now))
 
 
 def drop_expired_bindings(now: float) -> Write:
@@ -135,9 +140,9 @@ def put_call(call: str, host: str, answered: bool, snapshot: Any) -> Write:
     return Write("put_call", (text(call), host, int(answered), packed(snapshot)))
 
 
-def drop_call(call: str) -> Write:
-    """The call is over and its rows are written."""
-    return Write("drop_call", (text(call),))
+def drop_call(call: str, host: str) -> Write:
+    """The call of `host` is over and its rows are written."""
+    return Write("drop_call", (text(call), host))
 
 
 def add_cdr(row: dict[str, Any]) -> Write:

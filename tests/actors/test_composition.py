@@ -164,7 +164,7 @@ def test_a_gateway_that_comes_back_has_its_calls_and_registrations(tmp_path: Pat
             await together.kill("s0")
             assert together.status("m0")["sessions"] == 2, "media goes on"
             with together.store() as store:
-                store.apply([drop_call(ended.remote.partition("tag=")[2].rpartition(".")[0])])
+                store.apply([drop_call(ended.remote.partition("tag=")[2].rpartition(".")[0], "s0")])
             await together.start("s0")
             await until(lambda: together.status("m0")["sessions"] == 1)
             assert together.status("s0")["registrations"] == 1

@@ -37,7 +37,7 @@ def test_the_callback_comes_when_the_record_is_on_disk(tmp_path: Path) -> None:
     async def main(url: str) -> None:
         async with opened(url) as journal:
             done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-            journal.durable(put_binding("a@x", [], 9e9), lambda: done.set_result(aors(url)))
+            journal.durable(put_binding("a@x", [], 9e9, "s0", 0.0), lambda: done.set_result(aors(url)))
             assert await done == ["a@x"]
             assert journal.backlog == 0
 
@@ -49,8 +49,8 @@ def test_records_are_committed_in_groups_and_in_order(tmp_path: Path) -> None:
         async with opened(url) as journal:
             seen: list[int] = []
             for number in range(500):
-                journal.durable(put_binding(f"{number}@x", [], 9e9), partial(seen.append, number))
-            journal.append(put_binding("gone@x", [], 9e9), drop_binding("gone@x"))
+                journal.durable(put_binding(f"{number}@x", [], 9e9, "s0", 0.0), partial(seen.append, number))
+            journal.append(put_binding("gone@x", [], 9e9, "s0", 0.0), drop_binding("gone@x", "s0", 0.0))
             assert await journal.flush()
             await asyncio.sleep(0)
             assert seen == list(range(500))
@@ -63,7 +63,7 @@ def test_records_are_committed_in_groups_and_in_order(tmp_path: Path) -> None:
 def test_what_is_left_is_written_at_close(tmp_path: Path) -> None:
     async def main(url: str) -> None:
         async with opened(url) as journal:
-            journal.append(put_binding("a@x", [], 9e9))
+            journal.append(put_binding("a@x", [], 9e9, "s0", 0.0))
         assert aors(url) == ["a@x"]
 
     run(main, tmp_path)
@@ -87,7 +87,7 @@ def test_a_store_that_is_locked_blocks_nobody_and_loses_nothing(
         nonlocal broken
         async with opened(url) as journal:
             done: list[str] = []
-            journal.durable(put_binding("a@x", [], 9e9), lambda: done.append("a"))
+            journal.durable(put_binding("a@x", [], 9e9, "s0", 0.0), lambda: done.append("a"))
             while not journal.alarm:
                 await asyncio.sleep(0.005)
             assert (journal.alarm, done, journal.backlog) == ("disk full", [], 1)
@@ -102,7 +102,7 @@ def test_a_store_that_is_locked_blocks_nobody_and_loses_nothing(
 def test_the_journal_closes_in_time_without_a_store() -> None:
     async def main() -> None:
         journal = Journal("sqlite:////nowhere/at/all/switch.db")
-        journal.append(put_binding("a@x", [], 9e9))
+        journal.append(put_binding("a@x", [], 9e9, "s0", 0.0))
         await journal.close(timeout=0.2)
 
     asyncio.run(asyncio.wait_for(main(), 5))
@@ -113,8 +113,8 @@ def test_a_record_the_store_never_takes_is_dropped_alone(tmp_path: Path) -> None
         async with opened(url) as journal:
             done: list[str] = []
             bad: Any = object()
-            journal.durable(Write("put_binding", ("bad@x", bad, 1.0)), lambda: done.append("bad"))
-            journal.durable(put_binding("good@x", [], 9e9), lambda: done.append("good"))
+            journal.durable(Write("put_binding", ("bad@x", bad, 1.0, "s0", 0.0)), lambda: done.append("bad"))
+            journal.durable(put_binding("good@x", [], 9e9, "s0", 0.0), lambda: done.append("good"))
             assert await journal.flush()
             await asyncio.sleep(0)
             assert done == ["good"]
@@ -129,7 +129,7 @@ def test_the_backlog_is_bounded(tmp_path: Path) -> None:
         lock.execute("BEGIN EXCLUSIVE")
         async with opened(url, limit=3) as journal:
             for number in range(5):
-                journal.append(put_binding(f"{number}@x", [], 9e9))
+                journal.append(put_binding(f"{number}@x", [], 9e9, "s0", 0.0))
             assert (journal.backlog, journal.refused) == (3, 2)
             assert "refusing" in journal.alarm
             lock.rollback()
@@ -144,8 +144,8 @@ def test_a_callback_that_fails_harms_nobody(tmp_path: Path) -> None:
     async def main(url: str) -> None:
         async with opened(url) as journal:
             done: list[str] = []
-            journal.durable(put_binding("a@x", [], 9e9), lambda: 1 // 0)
-            journal.durable(put_binding("b@x", [], 9e9), lambda: done.append("b"))
+            journal.durable(put_binding("a@x", [], 9e9, "s0", 0.0), lambda: 1 // 0)
+            journal.durable(put_binding("b@x", [], 9e9, "s0", 0.0), lambda: done.append("b"))
             assert await journal.flush()
             await asyncio.sleep(0)
             assert done == ["b"]

@@ -102,7 +102,7 @@ def test_a_change_of_the_extensions_is_pushed_before_reload_is_answered(tmp_path
         async with stage(where) as (config, board, gateway, client):
             before = board.version
             with Store.open(config.store) as store, store.transaction():
-                Extensions(store, config.domain)._next_version()
+                store.count_up(f"extension.version.{config.domain}")
             answer = await client.ask("sw", "control", ["reload", {}])
             assert answer["version"] > before
             assert gateway.heard[-1] == ["config", answer["version"]]

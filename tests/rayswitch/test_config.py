@@ -68,10 +68,46 @@ def test_what_is_written_is_read() -> None:
     [
         ("sqlite:///calls.db", "sqlite:////etc/rayswitch/calls.db"),
         ("sqlite:////srv/calls.db", "sqlite:////srv/calls.db"),
+        ("postgresql://ray@db:5433/calls", "postgresql://ray@db:5433/calls"),
+        (
+            "postgresql://ray@db/calls?password_file=db.secret&sslmode=verify-full&sslrootcert=/ca.pem",
+            "postgresql://ray@db/calls?password_file=/etc/rayswitch/db.secret&sslmode=verify-full&sslrootcert=/ca.pem",
+        ),
+        ("postgresql:///calls?host=/run/postgresql", "postgresql:///calls?host=/run/postgresql"),
     ],
 )
 def test_store_is_relative_to_the_file(store: str, resolved: str) -> None:
     assert read(f"store: {store}").store == resolved
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgresql://ray@db", "it names no database"),
+        ("postgresql://ray@db:x/calls", "its port is not a number"),
+        ("postgresql:///calls", "it names no host"),
+        ("postgresql://ray@db/calls?colour=red", "option 'colour' is not one of password_file, host"),
+        ("postgresql://ray@db/calls?sslmode=none", "sslmode is one of disable"),
+    ],
+)
+def test_what_is_wrong_with_a_postgresql_url_is_said(url: str, why: str) -> None:
+    assert why in complaint(f"store: '{url}'")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ray:geheim@db/calls",
+        "postgresql://ray:ge/he@im:geheim@db/calls",
+        "postgres://ray:geheim@db/calls",
+        "postgresql://ray@db/calls?password=geheim",
+        "postgresql://ray@db/calls?sslmode=no&password=geheim",
+    ],
+)
+def test_a_password_in_the_url_is_refused_and_not_shown(url: str) -> None:
+    found = complaint(f"store: '{url}'")
+    assert "geheim" not in found
+    assert "***" in found
 
 
 COMPLAINTS = {

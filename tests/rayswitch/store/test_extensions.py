@@ -1,18 +1,9 @@
 """Extensions: every change takes a version, and whoever keeps a copy can ask for what changed."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from rayswitch.store import BadExtension, Extension, Extensions, Store
 from rayswitch.store.extensions import check_name, check_number, check_password
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'rayswitch.db'}") as store:
-        yield store
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
-"""The store on SQLite: what was committed is there for the next one, and trouble is told in plain words."""
+"""The store on every database: what was committed is there for the next one, and a failure leaves nothing."""
 
-import sqlite3
-import stat
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,45 +17,21 @@ from rayswitch.store import (
     drop_expired_bindings,
     put_binding,
     put_call,
-    sqlite,
 )
 from rayswitch.store.schema import MIGRATIONS
 from rayswitch.store.writes import CDR_COLUMNS
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'data' / 'rayswitch.db'}"
+def binding(aor: str, snapshot: Any, expires: float) -> Write:
+    return put_binding(aor, snapshot, expires, "s0", 0.0)
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with Store.open(url) as store:
-        yield store
-
-
-def test_only_the_owner_may_read_the_files(store: Store, tmp_path: Path) -> None:
-    store.put_setting("a", "1")
-    files = list((tmp_path / "data").iterdir())
-    assert {path.name for path in files} >= {"rayswitch.db", "rayswitch.db-wal"}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-
-
-def test_a_file_that_others_may_read_is_closed_to_them(url: str, tmp_path: Path) -> None:
-    Store.open(url).close()
-    path = tmp_path / "data" / "rayswitch.db"
-    path.chmod(0o644)
-    Store.open(url).close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_readers_do_not_wait_for_a_writer(store: Store, url: str) -> None:
-    store.put_setting("a", "old")
-    with Store.open(url) as other, store.transaction():
-        store.put_setting("a", "new")
-        assert other.setting("a") == "old"
-    assert store.setting("a") == "new"
+def later_exists(store: Store) -> bool:
+    try:
+        list(store.rows("SELECT x FROM later"))
+    except StoreError:
+        return False
+    return True
 
 
 def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
@@ -77,8 +50,8 @@ def test_a_secret_is_the_same_for_all(store: Store, url: str) -> None:
 
 
 def test_bindings(store: Store) -> None:
-    store.apply([put_binding("100@a", [["sip:x\udcff@h"]], 50.0), put_binding("101@a", [], 90.0)])
-    store.apply([put_binding("100@a", [["sip:y@h", None, 1.5]], 60.0)])
+    store.apply([binding("100@a", [["sip:x\udcff@h"]], 50.0), binding("101@a", [], 90.0)])
+    store.apply([binding("100@a", [["sip:y@h", None, 1.5]], 60.0)])
     assert sorted(store.bindings()) == [("100@a", [["sip:y@h", None, 1.5]], 60.0), ("101@a", [], 90.0)]
     assert [aor for aor, _, _ in store.bindings(after=60.0)] == ["101@a"]
     store.apply([drop_expired_bindings(60.0)])
@@ -91,17 +64,17 @@ def test_undecodable_bytes_survive_in_snapshots(store: Store) -> None:
 
 
 def test_of_several_writes_to_a_row_the_last_counts(store: Store) -> None:
-    store.apply([put_binding("100@a", [1], 1.0), drop_binding("100@a"), put_binding("100@a", [2], 2.0)])
-    store.apply([put_call("c1", "s0", True, []), drop_call("c1"), put_call("c2", "s1", True, [])])
+    store.apply([binding("100@a", [1], 1.0), drop_binding("100@a", "s0", 0.0), binding("100@a", [2], 2.0)])
+    store.apply([put_call("c1", "s0", True, []), drop_call("c1", "s0"), put_call("c2", "s1", True, [])])
     assert list(store.bindings()) == [("100@a", [2], 2.0)]
     assert store.calls("s0") == []
     assert store.calls("s1") == [("c2", "s1", True, [])]
 
 
 def test_a_group_with_a_bad_write_is_refused_whole(store: Store) -> None:
-    bad = Write("put_binding", ("101@a", None, 1.0))
+    bad = Write("put_binding", ("101@a", None, 1.0, "s0", 0.0))
     with pytest.raises(BadWrite):
-        store.apply([put_binding("100@a", [], 1.0), bad])
+        store.apply([binding("100@a", [], 1.0), bad])
     assert list(store.bindings()) == []
 
 
@@ -169,71 +142,71 @@ def test_a_failed_migration_changes_nothing(url: str, monkeypatch: pytest.Monkey
         with pytest.raises(StoreError):
             Store.open(url)
     with Store.open(url) as store:
-        assert list(store.rows("SELECT name FROM sqlite_master WHERE name = 'later'")) == []
+        assert later_exists(store) is False
 
 
 def test_a_schema_from_the_future_is_refused(url: str) -> None:
     with Store.open(url) as store:
         store.execute("INSERT INTO migration (number) VALUES (?)", 99)
-    with pytest.raises(StoreError, match="has schema 99, this rayswitch knows 1: it is too old"):
+    with pytest.raises(StoreError, match=f"has schema 99, this rayswitch knows {len(MIGRATIONS)}: it is too old"):
         Store.open(url)
-
-
-def test_a_locked_database_is_named(store: Store, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
-    with Store.open(url) as other, store.transaction():
-        with pytest.raises(StoreError, match=r"rayswitch\.db is locked by another process") as caught:
-            other.put_setting("a", "1")
-        assert not isinstance(caught.value, BadWrite)
-
-
-def test_a_full_disk_is_named_and_leaves_the_store_usable(store: Store) -> None:
-    store.execute("PRAGMA max_page_count = 20")
-    with pytest.raises(StoreError, match="cannot grow: the disk is full"):
-        store.apply([put_binding(f"{number}@a", "x" * 1000, 1.0) for number in range(100)])
-    assert list(store.bindings()) == []
-    store.execute("PRAGMA max_page_count = 1000")
-    store.apply([put_binding("100@a", "x" * 1000, 1.0)])
-
-
-def test_a_file_that_is_no_database_is_named(url: str, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "rayswitch.db").write_text("This is a text of some length. " * 50)
-    with pytest.raises(StoreError, match="is not a database"):
-        Store.open(url)
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"file: (Not a directory|File exists)"):
-        Store.open(f"sqlite:///{tmp_path / 'file' / 'rayswitch.db'}")
-    with pytest.raises(StoreError, match="Is a directory"):
-        Store.open(f"sqlite:///{tmp_path}")
-
-
-def test_a_device_is_no_database() -> None:
-    with pytest.raises(StoreError, match="/dev/null is not a regular file"):
-        Store.open("sqlite:////dev/null")
 
 
 def test_an_unknown_kind_of_database_is_named() -> None:
-    with pytest.raises(StoreError, match="expected sqlite, got 'postgresql'"):
-        Store.open("postgresql://localhost/x")
+    with pytest.raises(StoreError, match="store mysql://me:\\*\\*\\*@x/y: expected sqlite or postgresql, got 'mysql'"):
+        Store.open("mysql://me:secret@x/y")
 
 
-def test_two_that_open_a_new_store_at_once_both_succeed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second finds the schema missing, waits for the first, and must not make it again."""
-    first = Store.open(url)
-    with monkeypatch.context() as patch:
-        numbers = iter([0, 1])
-        patch.setattr(Store, "_schema_number", lambda _: next(numbers))
-        second = Store.open(url)
-    second.put_setting("a", "1")
-    assert first.setting("a") == "1"
-    first.close()
-    second.close()
+def test_a_write_that_comes_late_does_not_undo_what_another_host_wrote(store: Store) -> None:
+    store.apply([put_binding("100@a", ["first"], 90.0, "s0", 10.0), put_binding("101@a", ["first"], 90.0, "s0", 10.0)])
+    store.apply([put_binding("100@a", ["newer"], 95.0, "s1", 20.0)])
+    store.apply([put_binding("100@a", ["kept back"], 91.0, "s0", 15.0), drop_binding("101@a", "s1", 9.0)])
+    assert sorted(store.bindings()) == [("100@a", ["newer"], 95.0), ("101@a", ["first"], 90.0)]
+    store.apply([drop_binding("100@a", "s0", 16.0)])
+    assert sorted(store.bindings()) == [("100@a", ["newer"], 95.0), ("101@a", ["first"], 90.0)]
+    store.apply([put_binding("100@a", ["newest"], 99.0, "s0", 30.0), drop_binding("101@a", "s1", 30.0)])
+    assert list(store.bindings()) == [("100@a", ["newest"], 99.0)]
 
 
-def test_wal_mode(store: Store) -> None:
-    assert list(store.rows("PRAGMA journal_mode")) == [("wal",)]
-    assert sqlite3.sqlite_version_info >= (3, 24)
+def test_ones_own_writes_count_in_their_order_though_the_clock_is_set_back(store: Store) -> None:
+    store.apply([put_binding("100@a", ["before"], 90.0, "s0", 5000.0)])
+    store.apply([put_binding("100@a", ["after"], 90.0, "s0", 10.0)])
+    assert list(store.bindings()) == [("100@a", ["after"], 90.0)]
+    store.apply([drop_binding("100@a", "s0", 9.0)])
+    assert list(store.bindings()) == []
+
+
+def test_a_call_that_was_adopted_belongs_to_its_new_host(store: Store) -> None:
+    store.apply([put_call("c1", "s0", True, ["answered"]), put_call("c2", "s1", True, [])])
+    assert sorted(store.take_calls("s0", "s1")) == [("c1", "s1", True, ["answered"]), ("c2", "s1", True, [])]
+    store.apply([put_call("c1", "s0", True, ["by a ghost"])])
+    store.apply([drop_call("c1", "s0")])
+    assert store.calls("s0") == []
+    assert ("c1", "s1", True, ["answered"]) in store.calls()
+    store.apply([put_call("c1", "s1", True, ["held"])])
+    assert ("c1", "s1", True, ["held"]) in store.calls()
+
+
+def test_rows_of_a_large_result_come_in_portions(store: Store) -> None:
+    store.apply(binding(f"{number}@a", [], 10.0) for number in range(1100))
+    rows = store.bindings()
+    first = next(rows)
+    store.put_setting("between", "two portions")
+    assert len({first[0], *(aor for aor, _, _ in rows)}) == 1100
+    assert store.setting("between") == "two portions"
+
+
+def test_reading_may_stop_in_the_middle(store: Store) -> None:
+    store.apply(binding(f"{number}@a", [], 10.0) for number in range(600))
+    rows = store.bindings()
+    next(rows)
+    rows.close()  # type: ignore[attr-defined]
+    with store.transaction():
+        store.put_setting("a", "1")
+    assert store.setting("a") == "1"
+
+
+def test_how_many_rows_changed(store: Store) -> None:
+    store.apply([binding("100@a", [], 1.0), binding("101@a", [], 1.0)])
+    assert store.execute("UPDATE binding SET expires = ? WHERE expires < ?", 2, 2) == 2
+    assert store.execute("DELETE FROM binding WHERE aor = ?", "none") == 0
