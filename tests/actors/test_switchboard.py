@@ -12,7 +12,7 @@ from actors.link import LinkError, Links
 from actors.rundir import make_run_dir, run_dir
 from actors.switchboard import Switchboard
 from rayswitch.config import Config
-from rayswitch.store import Extensions, Store
+from rayswitch.store import Store
 
 
 class Gateway:
