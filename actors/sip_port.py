@@ -1,6 +1,6 @@
 """How a call reaches the SIP gateway that sends for it: directly in the same process, or over a link.
 
-`SipPort` performs the four SIP effects of a call.  The key of a client transaction is (owner host, kind, entity, key
+`SipPort` performs the five SIP effects of a call.  The key of a client transaction is (owner host, kind, entity, key
 of the entity), so that the gateway knows whose it is; a server transaction is (gateway, number).
 """
 
@@ -18,7 +18,7 @@ class SipPort(Protocol):
     """Performs SIP effects for entities of host `owner`."""
 
     def perform(self, entity: str, effect: Any) -> None:
-        """Do `Respond`, `SendRequest`, `CancelRequest` or `SendAck` for the call `entity`."""
+        """Do `Respond`, `SendRequest`, `CancelRequest`, `SendAck` or `RepeatAnswer` for the call `entity`."""
 
 
 class LocalSip:
@@ -77,9 +77,14 @@ def ack(gateway: SipGateway, owner: str, entity: str, effect: fx.SendAck) -> Non
     gateway.send_stateless(effect.request, effect.flow)
 
 
+def repeat(gateway: SipGateway, owner: str, entity: str, effect: fx.RepeatAnswer) -> None:
+    gateway.transmit(effect.flow, effect.response.encode())
+
+
 PERFORM: dict[type, Callable[[SipGateway, str, str, Any], None]] = {
     fx.Respond: respond,
     fx.SendRequest: request,
     fx.CancelRequest: cancel,
     fx.SendAck: ack,
+    fx.RepeatAnswer: repeat,
 }

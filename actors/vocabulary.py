@@ -47,6 +47,7 @@ ROWS: dict[int, tuple[type, ...]] = {
         effects.SendRequest,
         effects.CancelRequest,
         effects.SendAck,
+        effects.RepeatAnswer,
     ),
 }
 """First code of a row: the classes that have it and the following codes."""

@@ -277,6 +277,7 @@ class Call:
         self.now, self.out = now, []
         if self.phase == "answered":
             self.media_restarted(MediaGatewayRestarted())
+            answer.resumed(self)
         else:
             release.lost(self)
             self.out.append(fx.Ended())

@@ -2,7 +2,7 @@
 
 | effect | done by | answered with |
 |---|---|---|
-| `Respond`, `SendRequest`, `CancelRequest`, `SendAck` | the SIP gateway that owns the flow | SIP events |
+| `Respond`, `SendRequest`, `CancelRequest`, `SendAck`, `RepeatAnswer` | the gateway of the flow | SIP events |
 | `Locate` | the home of the registration | `Located` |
 | `ReserveMedia`, `ConnectMedia`, `ReleaseMedia` | a media gateway | `MediaReserved`, `MediaRefused`, `MediaFigures` |
 | `StartTimer` | the wheel of the hosting process | `TimerFired` |
@@ -53,6 +53,15 @@ class SendAck:
 
     gateway: str
     request: Request
+    flow: Flow
+
+
+@dataclass(slots=True)
+class RepeatAnswer:
+    """A 2xx to an INVITE once more, whose transaction died with its process: out as it is."""
+
+    gateway: str
+    response: Response
     flow: Flow
 
 

@@ -12,25 +12,39 @@ from rayswitch.sdp.anchor import Endpoint, anchor
 from rayswitch.sdp.session import Session
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
-from rayswitch.sip.message import BadMessage, Message, Request, Response
+from rayswitch.sip.message import BadMessage, Message, Request, Response, parse
 
 
 class Unacknowledged:
     """A 2xx that waits for its ACK: sent again after `interval`, given up after 64 × T1 (RFC 3261 §13.3.1.4).
 
+    It was first sent at `since` (unix time) in the server transaction `server`, None when that died with its process.
     `bye` says that the call has ended meanwhile: no BYE may overtake the ACK (§15), so it waits here with its `reason`.
     """
 
-    __slots__ = ("bye", "cseq", "interval", "reason", "response", "server", "waited")
+    __slots__ = ("bye", "cseq", "interval", "reason", "response", "server", "since", "waited")
 
-    def __init__(self, server: Any, response: Response, cseq: int, t1: float) -> None:
+    def __init__(self, server: Any, response: Response, cseq: int, t1: float, since: float) -> None:
         self.server = server
         self.response = response
         self.cseq = cseq
         self.interval = t1
+        self.since = since
         self.waited = 0.0
         self.bye = False
         self.reason: str | None = None
+
+    def snapshot(self) -> list[Any]:
+        """Plain values; who takes the call up decides whether it is still of interest."""
+        return [self.cseq, self.interval, self.since, self.response.encode()]
+
+    @classmethod
+    def restore(cls, plain: list[Any]) -> Unacknowledged:
+        """The inverse of `snapshot`."""
+        cseq, interval, since, response = plain
+        message = parse(response)
+        assert isinstance(message, Response)
+        return cls(None, message, cseq, interval, since)
 
 
 class Leg:
@@ -101,17 +115,19 @@ class Leg:
     def snapshot(self) -> list[Any]:
         """Plain values of an answered half call."""
         dialog = self.dialog.snapshot() if self.dialog else None
-        return [self.index, list(self.flow), dialog, self.version, self.sdp_body, self.peer_allows]
+        waiting = self.unacknowledged.snapshot() if self.unacknowledged else None
+        return [self.index, list(self.flow), dialog, self.version, self.sdp_body, self.peer_allows, waiting]
 
     @classmethod
     def restore(cls, plain: list[Any]) -> Leg:
         """The inverse of `snapshot`."""
-        index, flow, dialog, version, sdp_body, allows = plain
+        index, flow, dialog, version, sdp_body, allows, waiting = plain
         leg = cls(index, Flow.of(flow))
         leg.dialog = Dialog.restore(dialog) if dialog else None
         if leg.dialog is not None:
             leg.dialog.local_seq += UNSEEN
         leg.version, leg.sdp_body, leg.peer_allows = version, sdp_body, allows
+        leg.unacknowledged = Unacknowledged.restore(waiting) if waiting else None
         return leg
 
 

@@ -181,6 +181,8 @@ def test_an_answered_call_is_journalled_and_goes_on_after_a_restart(tmp_path: Pa
         rig.shell.take_in(rows)
         assert rig.outside.media[0][:3] == ("connect", "m0", id), "media first"
         assert rig.shell.open_calls() == 1 and rig.shell.rows()[0][:4] == [id, "alice", "bob", "answered"]
+        assert [type(effect) for effect in rig.outside.sip[-1:]] == [fx.RepeatAnswer]
+        rig.host.tell("call", id, AckReceived(request("ACK", f"{id}.0"), FLOW))
         rig.shell.release_all("Over")
         assert rig.outside.methods()[-2:] == ["BYE", "BYE"]
 

@@ -242,6 +242,9 @@ class Switchroom:
         request.prepend("via", "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bKs0.ffffffffffff")
         self.phone_at(effect.flow).acks.append(fresh(request))
 
+    def repeat(self, effect: fx.RepeatAnswer) -> None:
+        self.phone_at(effect.flow).heard(fresh(effect.response))
+
     def timer(self, effect: fx.StartTimer) -> None:
         self.clock.after(effect.delay, lambda: self.feed(TimerFired(effect.name, effect.data)))
 
@@ -303,7 +306,8 @@ class Switchroom:
         self.feed(Release(cause))
 
     def restart(self) -> None:
-        """The process dies and another takes the call up from what was journalled last."""
+        """The process dies, timers and all, and another takes the call up from what was journalled last."""
+        self.clock.waiting.clear()
         snapshot = self.saved[-1].snapshot
         self.call = Call.restore(self.id, snapshot, self.settings, self.ids, WALL)
         self.perform(self.call.resume(self.clock.now))
@@ -328,6 +332,7 @@ PERFORM: dict[type, Callable[[Switchroom, Any], None]] = {
     fx.SendRequest: Switchroom.request,
     fx.CancelRequest: Switchroom.cancel,
     fx.SendAck: Switchroom.ack,
+    fx.RepeatAnswer: Switchroom.repeat,
     fx.StartTimer: Switchroom.timer,
     fx.Locate: Switchroom.locate,
     fx.ReserveMedia: Switchroom.reserve,

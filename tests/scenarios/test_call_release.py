@@ -269,6 +269,8 @@ def test_an_answered_call_goes_on_after_a_restart(first: str) -> None:
     described = len(room.connected)
     room.restart()
     assert len(room.connected) == described + 1 and room.connected[-1] == room.connected[-2]
+    assert room.a.statuses(1) == [180, 200, 200], "nobody knows whether the 200 was heard"
+    room.a.ack(number=1)
     me, other = sides(room, first)
     number = me.send("INVITE", sdp(me.flow.remote[0], 4444, direction="sendonly"))
     assert b"a=sendonly" in other.got[-1].body
@@ -281,6 +283,29 @@ def test_an_answered_call_goes_on_after_a_restart(first: str) -> None:
     room.settle()
     assert (room.row()["duration"], room.row()["answer"]) == (5.0, WALL)
     assert room.ended and room.leased == set()
+
+
+def test_an_answer_that_was_never_heard_ends_after_the_restart() -> None:
+    room = Switchroom()
+    room.a.invite()
+    room.b.reply(180)
+    room.b.reply(200, sdp("10.9.0.1", 6000, codec="0"))
+    room.restart()
+    room.clock.run(20)
+    assert room.a.statuses(1).count(200) > 5 and not room.records
+    room.clock.run(20)
+    assert [phone.got[-1].method for phone in (room.a, room.b)] == ["BYE", "BYE"]
+    room.settle()
+    assert room.ended and room.row()["sip_status"] == 408 and room.row()["cause"] == "No ACK"
+
+
+def test_an_old_call_is_not_answered_again_after_a_restart() -> None:
+    room = talking()
+    room.clock.run(60)
+    room.restart()
+    assert room.a.statuses(1) == [180, 200]
+    room.b.send("BYE")
+    assert room.a.got[-1].method == "BYE", "nothing waits for an ACK"
 
 
 def test_a_restart_in_the_middle_of_ringing_leaves_a_record() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, readable_session
-from rayswitch.calls.effects import Respond, SendAck
+from rayswitch.calls.effects import RepeatAnswer, Respond, SendAck
 from rayswitch.calls.features import branches, exchange, release
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.calls.next_hop import family
@@ -105,7 +105,7 @@ def final(call: Call, body: bytes) -> Response:
 def promise(call: Call, leg: Leg, server: Any, response: Response, cseq: int) -> None:
     """Send a 2xx to an INVITE, and again until it is acknowledged."""
     call.out.append(Respond(server, response))
-    leg.unacknowledged = Unacknowledged(server, response, cseq, call.settings.t1)
+    leg.unacknowledged = Unacknowledged(server, response, cseq, call.settings.t1, call.wall)
     call.start(call.settings.t1, "2xx", [leg.index, cseq])
 
 
@@ -123,8 +123,32 @@ def again(call: Call, data: list[int]) -> None:
         release.overdue(call, leg, waiting)
         return
     waiting.interval = min(2 * waiting.interval, 8 * t1, left)
-    call.out.append(Respond(waiting.server, waiting.response))
+    repeat(call, leg, waiting)
     call.start(waiting.interval, "2xx", data)
+
+
+def repeat(call: Call, leg: Leg, waiting: Unacknowledged) -> None:
+    """The 2xx once more."""
+    if waiting.server is None:
+        call.out.append(RepeatAnswer(call.gateway, waiting.response, leg.flow))
+    else:
+        call.out.append(Respond(waiting.server, waiting.response))
+
+
+def resumed(call: Call) -> None:
+    """After a restart nobody knows whether a young 2xx was heard: it goes out again, and whoever has heard it before
+    acknowledges it again (§13.2.2.4).  An older one was acknowledged, or its call would be over; one that went over a
+    connection has arrived, and the connection may have ended with the process.
+    """
+    for leg in (call.a, call.b):
+        waiting = leg.unacknowledged if leg else None
+        if leg is None or waiting is None:
+            continue
+        if leg.flow.reliable or call.wall - waiting.since > GIVE_UP * call.settings.t1:
+            leg.unacknowledged = None
+            continue
+        repeat(call, leg, waiting)
+        call.start(waiting.interval, "2xx", [leg.index, waiting.cseq])
 
 
 def acknowledged(call: Call, event: AckReceived) -> None:
