@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["MARK", "Process", "Signs", "born", "end_members", "inventory", "members", "signal_process"]
+__all__ = ["MARK", "Process", "Signs", "born", "end_members", "inventory", "members", "roles", "signal_process"]
 
 MARK = "RAYSWITCH_SWITCH"
 
@@ -82,6 +82,11 @@ def signal_process(pid: int, start: int, number: signal.Signals) -> bool:
         return False
     finally:
         os.close(handle)
+
+
+def roles(signs: Signs) -> dict[int, str]:
+    """Role by pid of every process that carries `signs`."""
+    return {pid: _role(pid) for pid in members(signs)}
 
 
 def inventory(signs: Signs, supervisor: int) -> list[Process]:

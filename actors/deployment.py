@@ -3,8 +3,9 @@
 Exit codes: 0 ended as asked; 1 it could not be started, or has broken; 2 the configuration cannot work on this machine
 (a busy port, a data directory in use, …): one line says what, and nothing is left running.
 
-A supervisor that was killed leaves its switch behind. Its record in the run directory and the lock on the data
-directory tell: `down`, or the next `up`, ends what carries that record's mark before anything else.
+A supervisor that was killed leaves its switch behind, calls and all. Its record in the run directory and the lock on
+the data directory tell. The next `up` takes that switch over when it is whole and what is wanted now; else, and with
+`down`, what carries the record's mark is ended before anything else.
 """
 
 import asyncio
@@ -15,9 +16,10 @@ from pathlib import Path
 
 from actors import census
 from actors.cli import first_start
+from actors.daemons import GCS, RAYLET, daemons_of
 from actors.logs import write_log
 from actors.preflight import Refused, check_listeners, check_media, lock_data
-from actors.rundir import Record, run_dir
+from actors.rundir import Record, digest, run_dir
 from actors.supervisor import StartFailed, Supervisor, become_subreaper, progress, sweep
 from rayswitch.config import Config
 from rayswitch.store import Store, StoreError
@@ -34,10 +36,11 @@ def up(config: Config, file: Path | None = None) -> int:
     except Refused as refused:
         return _complain(str(refused), 2)
     with lock:
-        _sweep_leftovers(config)
+        running = _running(config)
         try:
-            _check(config)
-            return _run(config)
+            if running is None:
+                _check(config)
+            return _run(config, running)
         except Refused as refused:
             return _complain(str(refused), 2)
         except (StartFailed, OSError) as error:
@@ -59,12 +62,21 @@ def down(config: Config) -> int:
     return _complain(f"processes that could not be ended: {left}", 1) if left else 0
 
 
-def _sweep_leftovers(config: Config) -> None:
-    """We hold the lock, so whoever wrote a record is dead."""
+def _running(config: Config) -> Record | None:
+    """A switch that has lost its supervisor and can go on; one that cannot is ended.
+
+    We hold the lock, so whoever wrote a record is dead.
+    """
     record = Record.load(run_dir(config))
-    if record is not None:
-        progress("ending what an earlier switch with this data folder has left behind")
-        sweep(run_dir(config), record)
+    if record is None:
+        return None
+    whole = {daemon.role for daemon in daemons_of(record.signs)} == {GCS, RAYLET}
+    if record.ready and record.settings == digest(config) and whole:
+        progress("taking over the running switch with this data folder")
+        return record
+    progress("ending what an earlier switch with this data folder has left behind")
+    sweep(run_dir(config), record)
+    return None
 
 
 def _check(config: Config) -> None:
@@ -79,14 +91,14 @@ def _check(config: Config) -> None:
         print(made, flush=True)
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, running: Record | None) -> int:
     write_log(config, "supervisor")
     become_subreaper()
-    return asyncio.run(_supervise(config))
+    return asyncio.run(_supervise(config, running))
 
 
-async def _supervise(config: Config) -> int:
-    return await Supervisor(config).run()
+async def _supervise(config: Config, running: Record | None) -> int:
+    return await Supervisor(config, running).run()
 
 
 def _complain(text: str, code: int) -> int:

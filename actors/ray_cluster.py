@@ -112,6 +112,8 @@ def environment(mark: str, temp: Path) -> dict[str, str]:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
+            "RAY_gcs_storage": "rocksdb",  # a GCS that is begun again finds its tables there
+            "RAY_gcs_storage_path": str(temp / "gcs"),
             "PYTHONPATH": _search_path(),
             "PYTHONUNBUFFERED": "1",
         }

@@ -11,12 +11,13 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from importlib.metadata import version
 from pathlib import Path
 
 from actors.census import Signs
 from rayswitch.config import Config
 
-__all__ = ["Record", "make_run_dir", "run_dir"]
+__all__ = ["Record", "digest", "make_run_dir", "run_dir"]
 
 SOCKET_ADDRESS = 107
 LONGEST_NAME = 24  # of a socket file: a host id or a client's, ".sock"
@@ -43,6 +44,12 @@ def make_run_dir(config: Config) -> Path:
     return path
 
 
+def digest(config: Config) -> str:
+    """The same for switches that need not be told apart: same settings, same version of the code."""
+    text = json.dumps([config.to_dict(), version("rayswitch")], sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 @dataclass(slots=True)
 class Record:
     """What is known of the switch that uses a run directory."""
@@ -54,6 +61,7 @@ class Record:
     started: float  # unix time
     ready: bool = False
     listeners: tuple[str, ...] = ()
+    settings: str = ""  # digest of its configuration and code version
 
     @property
     def signs(self) -> Signs:

@@ -2,7 +2,9 @@
 
 Ray is never imported here. What it does in turn: check (see ``preflight.py``), start a Ray of our own, have
 the driver create the actors, say that the switch is ready; then wait for a signal. Ray restarts actors that
-die; when Ray itself dies the switch is over, and whoever supervises the supervisor starts it anew.
+die. A GCS that died is begun again (``daemons.py``); when the raylet died, which takes the actors along, Ray and the
+actors are started anew and go on from the store. A supervisor that was killed and is started again finds its switch
+running and goes on watching it.
 
 Stopping: every host that has calls ends them ("drain"), then every host gives back what it holds ("close"),
 then all processes of the switch are killed, Ray's own first, and its directories removed. Each step has a
@@ -27,9 +29,10 @@ from secrets import token_hex
 from typing import Any
 
 from actors import census, ray_cluster
+from actors.daemons import GCS, Daemon, daemons_of
 from actors.link import LinkError, Links
 from actors.placement import SWITCHBOARD, hosts_of
-from actors.rundir import Record, make_run_dir
+from actors.rundir import Record, digest, make_run_dir
 from rayswitch.config import Config
 
 __all__ = ["StartFailed", "Supervisor", "become_subreaper", "sweep"]
@@ -38,8 +41,9 @@ PR_SET_CHILD_SUBREAPER = 36
 START_SECONDS = 90.0
 TEMP = "/tmp"  # not $TMPDIR: Ray adds 70 characters, and a socket address ends after 107
 DRAIN_SECONDS, CLOSE_SECONDS, KILL_SECONDS = 2.5, 0.8, 1.0
-WATCH_SECONDS = 1.0
-DAEMONS = ("ray gcs", "ray raylet")
+WATCH_SECONDS = 0.2
+REVIVALS, REVIVALS_SECONDS = 10, 60.0
+"""Ray may die so often in such a time; then something is wrong that another start does not mend."""
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +68,21 @@ def sweep(run_dir: Path, record: Record) -> list[int]:
 class Supervisor:
     """One run of one switch."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, running: Record | None = None) -> None:
+        """`running`: the record of a switch that has lost its supervisor and is to be taken over."""
         self.config = config
         self.run_dir = make_run_dir(config)
-        temp = os.path.realpath(tempfile.mkdtemp(prefix="rayswitch-", dir=TEMP))
-        self.record = Record(token_hex(16), os.getpid(), census.born(os.getpid()), temp, time.time())
-        self.record.save(self.run_dir)
-        self.environment = ray_cluster.environment(self.record.mark, Path(temp))
         self.hosts = hosts_of(config)
+        self.revivals: list[float] = []
         self._stop = asyncio.Event()
+        self.record = running or self._new_record()
+        self.record.pid, self.record.born = os.getpid(), census.born(os.getpid())
+        self.record.save(self.run_dir)
+        self.environment = ray_cluster.environment(self.record.mark, Path(self.record.temp))
+
+    def _new_record(self) -> Record:
+        temp = os.path.realpath(tempfile.mkdtemp(prefix="rayswitch-", dir=TEMP))
+        return Record(token_hex(16), 0, 0, temp, time.time(), settings=digest(self.config))
 
     async def run(self) -> int:
         """Start, stay until told to stop, end everything; returns the exit code."""
@@ -95,12 +105,16 @@ class Supervisor:
         return code if isinstance(code, int) else 0
 
     async def _work(self) -> int:
+        if not self.record.ready:
+            await self._begin()
+        print(self._ready_line(), flush=True)
+        return await self._watch()
+
+    async def _begin(self) -> None:
         answers = await self._start()
         self.record.ready = True
         self.record.listeners = tuple(dict.fromkeys(url for one in answers for url in one["listeners"]))
         self.record.save(self.run_dir)
-        print(self._ready_line(), flush=True)
-        return await self._watch()
 
     # The start.
 
@@ -110,7 +124,8 @@ class Supervisor:
         progress(f"starting Ray and the actors {' '.join(hosts)}")
         ports = ray_cluster.free_ports(self.config, int(self.record.mark[:8], 16))
         order = {
-            "temp": f"{self.record.temp}/r",  # Ray opens its directory to everybody; ours stays closed
+            # Ray opens its directory to everybody; ours stays closed. Every Ray has its own.
+            "temp": tempfile.mkdtemp(prefix="r", dir=self.record.temp),
             "ports": ports.services,
             "workers": ports.workers,
             "settings": self.config.to_dict(),
@@ -151,18 +166,44 @@ class Supervisor:
     # The time between.
 
     async def _watch(self) -> int:
-        """Until a signal cancels us, or Ray is gone."""
-        daemons = {
-            int(row["id"]): str(row["role"])
-            for row in census.inventory(self.record.signs, self.record.pid)
-            if row["role"] in DAEMONS
-        }
+        """Until a signal cancels us, or Ray dies too often."""
+        watched = daemons_of(self.record.signs)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             _reap()
-            for pid, role in daemons.items():
-                if not census.born(pid):
-                    raise StartFailed(f"{role} (process {pid}) has ended, so the switch ends too")
+            lost = [daemon for daemon in watched if not daemon.is_alive()]
+            if lost or not self.record.ready:
+                await self._revive(lost)
+                watched = daemons_of(self.record.signs)
+
+    async def _revive(self, lost: list[Daemon]) -> None:
+        """A GCS is begun again for itself; with the raylet the actors went, and all of Ray is begun anew."""
+        names = " and ".join(f"{daemon.role} (process {daemon.pid})" for daemon in lost) or "a start"
+        now = time.monotonic()
+        self.revivals = [at for at in self.revivals if at > now - REVIVALS_SECONDS] + [now]
+        if len(self.revivals) > REVIVALS:
+            raise StartFailed(f"{names} has ended, after {REVIVALS} others in {REVIVALS_SECONDS:.0f} s: giving up")
+        _note(f"{names} has ended and is started again")
+        if self.record.ready and all(daemon.role == GCS for daemon in lost):
+            lost[0].begin_again()
+            return
+        self.record.ready = False
+        self.record.save(self.run_dir)
+        await asyncio.to_thread(self._end_ray)
+        try:
+            await self._begin()
+        except StartFailed as failure:
+            _note(str(failure))  # another try follows
+        else:
+            _note("Ray and the actors are back")
+
+    def _end_ray(self) -> None:
+        """All processes but ours, and what Ray has kept."""
+        self._kill_daemons()
+        census.end_members(self.record.signs, KILL_SECONDS)
+        for path in Path(self.record.temp).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
 
     # The end.
 
@@ -187,12 +228,13 @@ class Supervisor:
             await links.close()
 
     def _sweep(self) -> list[int]:
-        """Ray's daemons first, or they would start again what we end."""
-        for row in census.inventory(self.record.signs, self.record.pid):
-            if row["role"] in DAEMONS:
-                pid = int(row["id"])
-                census.signal_process(pid, census.born(pid), signal.SIGKILL)
+        self._kill_daemons()
         return sweep(self.run_dir, self.record)
+
+    def _kill_daemons(self) -> None:
+        """They come first, or they would start again what we end."""
+        for daemon in daemons_of(self.record.signs):
+            census.signal_process(daemon.pid, daemon.born, signal.SIGKILL)
 
 
 _NAMES = {"s": "SIP gateway", "m": "media gateway", "c": "call process", "r": "registration process"}
@@ -215,6 +257,12 @@ def _reap() -> None:
 def _last_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1] if lines else "no output"
+
+
+def _note(text: str) -> None:
+    """For whoever watches, and for whoever looks later."""
+    progress(text)
+    log.error("%s", text)
 
 
 def progress(text: str) -> None:
