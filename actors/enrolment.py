@@ -1,15 +1,17 @@
 """How a process gets its certificates for links to other nodes, and keeps them fresh.
 
 The first one it asks for by a Ray call to the Switchboard, in a thread, because nobody would take its word on a
-link; the answer also says where the Switchboard is. Later ones, at half the life of the last, go over the link. While
-there is no link to the Switchboard (it may be on another node by now, or our certificate may be of an authority
-that was replaced), Ray is asked again every few seconds. Every request is for a new key.
+link; the answer also says where the Switchboard is. Later ones, at about half the life of the last, go over the link;
+then all links to other nodes get new connections, so that none outlives what proved it. While there is no link to
+the Switchboard (it may be on another node by now, or our certificate may be of an authority that was replaced),
+Ray is asked again every few seconds. Every request is for a new key.
 
 "links.renew" comes from the Switchboard when the authority is replaced (``link_authority.py``); Ray is asked then, too.
 """
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +27,8 @@ RETRY_FIRST, RETRY_MOST = 0.1, 5.0
 LOST_SECONDS = 1.0  # without a link to the Switchboard, before Ray is asked where it is
 LOOK_SECONDS = 0.5
 SUCCESSION_SECONDS = 1.5
+RENEWAL = (0.4, 0.6)  # parts of a certificate's life: not all processes in the same second
+REFRESH_SECONDS = 0.02  # between two handshakes of a process: calls come first
 ASK_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
@@ -57,7 +61,7 @@ class Enrolment:
         self._links = links
         self._ask = ask
         self._life = 0.0
-        self._renewed = 0.0  # loop time
+        self._due = 0.0  # loop time of the next certificate
         self._tasks: set[asyncio.Task[None]] = set()
         links.on("links.renew", self._follow)
 
@@ -97,7 +101,8 @@ class Enrolment:
         links.peering.sockets.credentials = Credentials(grant.certificate, key, grant.trusted)
         if links.me != SWITCHBOARD:
             links.book.update(SWITCHBOARD, Endpoints(*grant.switchboard), grant.epoch)
-        self._life, self._renewed = grant.life, asyncio.get_running_loop().time()
+        self._life = grant.life
+        self._due = asyncio.get_running_loop().time() + self._life * random.uniform(*RENEWAL)
 
     async def _by_link(self, host: str, epoch: int, request: str) -> Sequence[Any]:
         if host == SWITCHBOARD:
@@ -119,11 +124,21 @@ class Enrolment:
                     lost, wait = 0.0, min(wait * 2, RETRY_MOST)
                 continue
             lost, wait = 0.0, LOST_SECONDS
-            if self._is_due() and not await self._tried(self._by_link) and not await self._tried(self._ask):
+            if asyncio.get_running_loop().time() < self._due:
+                continue
+            if await self._tried(self._by_link) or await self._tried(self._ask):
+                await self._refresh()
+            else:
                 await asyncio.sleep(min(self._life / 20, RETRY_MOST))
 
-    def _is_due(self) -> bool:
-        return asyncio.get_running_loop().time() - self._renewed >= self._life / 2
+    async def _refresh(self) -> None:
+        """New connections for all links to other nodes, one after the other."""
+        peering = self._links.peering
+        for peer in peering.peers():
+            connection = peer.connection
+            if connection is not None and connection.seen is not None:
+                peering.renew(lambda one, old=connection: one is old)  # type: ignore[misc]
+                await asyncio.sleep(REFRESH_SECONDS)
 
     async def _follow(self, peer: str, final: bool) -> list[str]:
         """The authority was replaced: a new certificate; `final`: and no link that the old one had a part in."""

@@ -18,15 +18,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from actors.connection import Connection
+from actors.secure_stream import SecureStream
 
-__all__ = ["HALF_OPEN", "HALF_OPEN_PER_SOURCE", "HALF_OPEN_SECONDS", "SHUTDOWN_SECONDS", "LinkListener"]
+__all__ = ["HALF_OPEN", "HALF_OPEN_PER_SOURCE", "HALF_OPEN_SECONDS", "LinkListener"]
 
 BACKLOG = 512
 HALF_OPEN = 256
 HALF_OPEN_PER_SOURCE = 64  # as many processes as a node may have dial at once when we are new
 HALF_OPEN_SECONDS = 2.0
 STRANGERS_PER_SECOND = 50
-SHUTDOWN_SECONDS = 1.0
 PAUSE_SECONDS = 0.1  # when the process is out of descriptors
 QUIET_SECONDS = 10.0
 
@@ -102,29 +102,18 @@ class LinkListener:
         """TLS, then the hello."""
         self._sources[source] += 1
         connection = self._protocol()
+        stream = SecureStream(self._context(), connection, server=True)
         try:
             async with asyncio.timeout(HALF_OPEN_SECONDS):
-                await self._secured(accepted, connection)
+                await self._loop.connect_accepted_socket(lambda: stream, accepted)
+                await stream.proved
                 if await asyncio.shield(connection.settled) == "lost":
                     self._failed(source, "no link came of it")
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
             self._failed(source, str(error) or "it says nothing")
-            connection.abort()
+            stream.abort()
         finally:
             self._sources -= Counter((source,))
-
-    async def _secured(self, accepted: socket.socket, connection: Connection) -> None:
-        try:
-            await self._loop.connect_accepted_socket(
-                lambda: connection,
-                accepted,
-                ssl=self._context(),
-                ssl_handshake_timeout=HALF_OPEN_SECONDS,
-                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
-            )
-        except BaseException:
-            accepted.close()
-            raise
 
     def _failed(self, source: str, why: Any) -> None:
         self.unproved += 1

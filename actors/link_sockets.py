@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from actors.address_book import AddressBook, Endpoints, socket_path
 from actors.connection import Connection
 from actors.credentials import Credentials
-from actors.link_listener import SHUTDOWN_SECONDS, LinkListener
+from actors.link_listener import LinkListener
+from actors.secure_stream import SecureStream
 
 __all__ = ["LinkSockets"]
 
@@ -53,15 +54,14 @@ class LinkSockets:
         if isinstance(way, str):
             _, made = await loop.create_unix_connection(connection, way)
             return made
-        async with asyncio.timeout(DIAL_SECONDS):
-            _, made = await loop.create_connection(
-                connection,
-                *way,
-                ssl=self._proof().client,
-                server_hostname="",
-                ssl_handshake_timeout=DIAL_SECONDS,
-                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
-            )
+        stream = SecureStream(self._proof().client, made := connection(), server=False)
+        try:
+            async with asyncio.timeout(DIAL_SECONDS):
+                await loop.create_connection(lambda: stream, *way)
+                await stream.proved
+        except BaseException:
+            stream.abort()
+            raise
         return made
 
     def _proof(self) -> Credentials:

@@ -127,10 +127,10 @@ class Peering:
         self._cut(peer.connection)
 
     def renew(self, outdated: Callable[[Connection], bool]) -> None:
-        """Put a new connection in the place of each one that is `outdated`; the lower host id dials."""
+        """Put a new connection in the place of each one that is `outdated`."""
         for peer in self._peers.values():
             found = peer.connection
-            if found is not None and self.me < peer.name and outdated(found):
+            if found is not None and outdated(found):
                 self._dialler.follow(peer, found)
 
     def cut(self, outdated: Callable[[Connection], bool]) -> list[str]:
