@@ -299,6 +299,28 @@ def test_an_answer_that_was_never_heard_ends_after_the_restart() -> None:
     assert room.ended and room.row()["sip_status"] == 408 and room.row()["cause"] == "No ACK"
 
 
+def test_two_restarts_do_not_make_an_answer_heard() -> None:
+    room = Switchroom()
+    room.a.invite()
+    room.b.reply(200, sdp("10.9.0.1", 6000, codec="0"))
+    for _ in range(3):
+        room.restart()
+        room.clock.run(25)
+    room.clock.run(10)
+    assert room.a.got[-1].method == "BYE"
+
+
+def test_an_answer_that_was_heard_at_last_is_not_repeated_by_the_next() -> None:
+    room = Switchroom()
+    room.a.invite()
+    room.b.reply(200, sdp("10.9.0.1", 6000, codec="0"))
+    room.restart()
+    room.a.ack()
+    said = len(room.a.answers)
+    room.restart()
+    assert len(room.a.answers) == said
+
+
 def test_an_old_call_is_not_answered_again_after_a_restart() -> None:
     room = talking()
     room.clock.run(60)

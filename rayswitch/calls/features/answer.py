@@ -147,8 +147,10 @@ def resumed(call: Call) -> None:
         if leg.flow.reliable or call.wall - waiting.since > GIVE_UP * call.settings.t1:
             leg.unacknowledged = None
             continue
+        waiting.since = call.wall
         repeat(call, leg, waiting)
         call.start(waiting.interval, "2xx", [leg.index, waiting.cseq])
+        call.save()  # whoever takes it up next has to wait as well
 
 
 def acknowledged(call: Call, event: AckReceived) -> None:
@@ -158,6 +160,8 @@ def acknowledged(call: Call, event: AckReceived) -> None:
         return
     waiting, leg.unacknowledged = leg.unacknowledged, None
     leg.flow = event.flow
+    if waiting.server is None:
+        call.save()
     release.overdue(call, leg, waiting)
     if call.exchange is not None and call.exchange.late and call.exchange.asker is leg:
         call.exchange.completed(call, event.request)
