@@ -157,7 +157,7 @@ def test_actors_come_back_after_kill_9(tmp_path: Path) -> None:
         assert switch.ask("status")["ready"] is True
 
 
-def test_a_supervisor_that_was_killed_leaves_what_down_and_up_can_end(tmp_path: Path) -> None:
+def test_a_supervisor_that_was_killed_leaves_what_down_can_end_and_up_takes_over(tmp_path: Path) -> None:
     with running(tmp_path) as switch:
         switch.kill()
         assert len(switch.left()) > 5
@@ -165,11 +165,17 @@ def test_a_supervisor_that_was_killed_leaves_what_down_and_up_can_end(tmp_path: 
         assert switch.left() == []
 
         switch.start()
+        before = switch.pid("s0")
         switch.kill()
         first = switch.record
         switch.start()
+        assert switch.pid("s0") == before, "the switch that was running is taken over"
+
+        switch.kill()
+        switch.file.write_text(switch.file.read_text() + "call: {no_answer: 30}\n")
+        switch.start()
         assert first is not None
-        assert census.members(first.signs) == []
+        assert census.members(first.signs) == [], "another configuration needs another switch"
         assert not Path(first.temp).exists()
         assert switch.run("down").returncode == 0
         assert switch.process is not None
