@@ -72,7 +72,7 @@ class Front:
         if header is None or request.has(header) or request.to.tag:
             return None
         request.stamp(*flow.remote)
-        return self.authenticator.challenge(request, now, stale=False)
+        return self.authenticator.challenge(request, flow, now, stale=False)
 
     def event(self, event: Any, now: float) -> None:
         """One event of the transaction layer; nothing that a message holds gets an exception out of here."""
@@ -116,7 +116,7 @@ class Front:
     def register(self, event: RequestReceived, now: float) -> None:
         """Authenticate, check that he registers himself (§10.3 steps 3 to 5), then ask the registration."""
         request = event.request
-        number = self.authenticator.check(request, now)
+        number = self.authenticator.check(request, event.flow, now)
         if isinstance(number, Response):
             self.answer(event, number)
         elif not self.ours(request.ruri.host, event.flow) or not self.ours(request.to.uri.host, event.flow):
@@ -140,7 +140,7 @@ class Front:
     def invite(self, event: RequestReceived, now: float) -> None:
         """Authenticate; then it is a call, wherever calls live."""
         request = event.request
-        number = self.authenticator.check(request, now)
+        number = self.authenticator.check(request, event.flow, now)
         if isinstance(number, Response):
             self.answer(event, number)
         elif request.from_.uri.user_decoded != number:

@@ -123,7 +123,7 @@ def listener(loop: asyncio.AbstractEventLoop, count: Count) -> tuple[int, Any]:
         made.send(flow.remote, data)
         count()
 
-    made = UdpListener("127.0.0.1", 0, receive, lambda remote: "127.0.0.1")
+    made = UdpListener("127.0.0.1", 0, receive, lambda remote: "127.0.0.1", lambda *load: None)
     made.start(loop)
     return made.port, made
 

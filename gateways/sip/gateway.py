@@ -22,9 +22,10 @@ from gateways.sip.sockets import SipSockets
 from gateways.sip.stun import binding_response, is_stun
 from gateways.sip.trace import masked
 from gateways.wheel import Wheel
+from rayswitch.protection import Overload
 from rayswitch.sip.effects import Deliver, StartTimer, Transmit
 from rayswitch.sip.events import CancelUnmatched, RequestReceived, Unreachable
-from rayswitch.sip.flow import Address, Flow
+from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import BadMessage, Request, Response, parse, respond, validate
 from rayswitch.sip.next_address import address_of
 from rayswitch.sip.response_address import response_flow
@@ -35,6 +36,10 @@ log = logging.getLogger(__name__)
 Tap = Callable[[float, str, Flow, str], None]
 """Sees (time, "in" or "out", flow, text without secrets) of every message."""
 
+REFUSABLE = frozenset({"INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "OPTIONS"})
+WATCH_SECONDS = 0.05
+RETRY_AFTER = 5
+"""Seconds after which somebody who was refused may come again, and once more as much for some."""
 TRYING_SECONDS = 0.15
 """When the callee's phone rings sooner than that, its 180 says all that a 100 would."""
 
@@ -80,8 +85,11 @@ class SipGateway:
         self.door_tag = ""
         """The To tag of those answers; their ACKs end here."""
         self.trace: set[Tap] = set()
-        self.admits: Callable[[Address], bool] | None = None
-        """Whom to listen to at all; asked before anything is parsed."""
+        self.admits: Callable[[str, float], bool] | None = None
+        """Which hosts to listen to at all; asked (host, now) before anything is parsed."""
+        self.overload = Overload()
+        self.watching = False
+        """Is it being measured how late the loop is?"""
         self.received = self.sent = self.denied = self.malformed = self.forwarded_away = self.errors = 0
         self.complaints = Complaints()
         self.opening: dict[Any, list[str | None]] = {}
@@ -103,7 +111,7 @@ class SipGateway:
     def arrived(self, data: bytes, flow: Flow) -> None:
         """One datagram or framed message; no exception leaves here."""
         self.received += 1
-        if self.admits is not None and not self.admits(flow.remote):
+        if self.admits is not None and not self.admits(flow.remote[0], self.clock()):
             self.denied += 1
             return
         self.guarded(data, flow, self.peers is None)
@@ -148,11 +156,36 @@ class SipGateway:
         if request.method == "ACK" and request.to.tag == self.door_tag:
             return True
         validate(request)
-        answer = self.doorkeeper(request, flow, now)
+        answer = self.overloaded(request, flow, now) or self.doorkeeper(request, flow, now)
         if answer is None:
             return False
         self.transmit(response_flow(request, flow), answer.encode())
         return True
+
+    def overloaded(self, request: Request, flow: Flow, now: float) -> Response | None:
+        """503 for what is new (§21.5.4), while too much waits to be served in time."""
+        if request.method not in REFUSABLE or request.to.tag:
+            return None
+        if not self.watching:
+            self.watching = True
+            self.wheel.start(WATCH_SECONDS, self.look_at_the_clock, now + WATCH_SECONDS)
+        if self.overload.delay <= self.overload.low or self.layer.knows(request):
+            return None
+        if not self.overload.refuses(request.has("proxy-authorization") or request.has("authorization")):
+            return None
+        request.stamp(*flow.remote)
+        after = str(RETRY_AFTER + self.overload.refused % RETRY_AFTER)  # not all of them at once
+        return respond(request, 503, "Overloaded", to_tag=self.door_tag, headers=[("retry-after", after)])
+
+    def look_at_the_clock(self, due: float) -> None:
+        """How late is the loop?  What keeps it is work that stands before every message."""
+        self.watching = False
+        self.overload.late(self.clock() - due)
+
+    def loaded(self, messages: int, seconds: float, waiting: float) -> None:
+        """A listener has read what was there."""
+        self.overload.worked(messages, seconds)
+        self.overload.queued(waiting)
 
     def handed_over(self, message: Request | Response, data: bytes, flow: Flow) -> bool:
         """Give a message to the live gateway that owns it."""
@@ -363,6 +396,7 @@ class SipGateway:
             "malformed": self.malformed,
             "forwarded": self.forwarded_away,
             "errors": self.errors,
+            "overloaded": self.overload.refused,
             "transactions": len(self.layer.machines),
             **self.sockets.counters(),
         }

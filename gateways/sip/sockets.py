@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 
+from gateways.sip.kernel_filter import attach
 from gateways.sip.tcp import TcpLimits, TcpSockets
-from gateways.sip.udp import Receive, UdpListener
+from gateways.sip.udp import Load, Receive, UdpListener
 from gateways.wheel import Wheel
 from rayswitch.config import Listener
 from rayswitch.sip.flow import Address, Flow
@@ -35,11 +36,13 @@ class SipSockets:
         wheel: Wheel,
         limits: TcpLimits | None = None,
         malformed: Callable[[BadMessage, Flow], None] = lambda error, flow: None,
+        load: Load = lambda messages, seconds, waiting: None,
     ) -> None:
         self.gateway_id = gateway_id
         self.listen = listen
         self.receive = receive
         self.failed = failed
+        self.load = load
         self.tcp = TcpSockets(gateway_id, receive, failed, malformed, wheel, limits or TcpLimits())
         self.udp: dict[Address, UdpListener] = {}
         """By the address they are bound to."""
@@ -64,7 +67,7 @@ class SipSockets:
         if listener.transport == "tcp":
             return await self.tcp.listen(host, listener.port)
         local_for = routed if host in WILDCARDS else lambda remote: host
-        made = UdpListener(host, listener.port, self.receive, local_for)
+        made = UdpListener(host, listener.port, self.receive, local_for, self.load)
         self.udp[(host, made.port)] = made
         made.start(loop)
         return made.port
@@ -77,6 +80,12 @@ class SipSockets:
         self.udp.clear()
         self.ways.clear()
         await self.tcp.close()
+
+    def block(self, hosts: Collection[str]) -> None:
+        """Have the kernel drop what comes from these hosts, and close what connections they have."""
+        for made in [*(listener.socket for listener in self.udp.values()), *self.tcp.sockets]:
+            attach(made, hosts)
+        self.tcp.abort(hosts)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send, or tell that it cannot be."""

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gateways.sip.tcp_connection import TcpConnection
@@ -64,6 +64,8 @@ class TcpSockets:
         """Connections by source host, of those that came in."""
         self.flushing: set[TcpConnection] = set()
         self.servers: list[asyncio.Server] = []
+        self.sockets: list[socket.socket] = []
+        """Those that listen."""
         self.numbers = itertools.count(1)
         self.refused = self.timed_out = self.unframed = self.choked = 0
         self.tasks: set[asyncio.Task[None]] = set()
@@ -78,6 +80,7 @@ class TcpSockets:
             lambda: TcpConnection(self, NOWHERE, incoming=True), sock=made, backlog=BACKLOG
         )
         self.servers.append(server)
+        self.sockets.append(made)
         return int(made.getsockname()[1])
 
     def accepted(self, connection: TcpConnection, transport: asyncio.Transport) -> bool:
@@ -90,6 +93,12 @@ class TcpSockets:
         self.sources[remote[0]] += 1
         self.enter(connection, local[:2], remote[:2])
         return True
+
+    def abort(self, hosts: Collection[str]) -> None:
+        """End what connections these hosts have."""
+        for connection in [one for one in self.connections.values() if one.flow.remote[0] in hosts]:
+            if connection.transport is not None:
+                connection.transport.abort()
 
     def full(self) -> bool:
         """No connection more, in or out."""

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from time import perf_counter
 
 from rayswitch.sip.flow import Address, Flow
 
@@ -23,16 +24,22 @@ SO_MEMINFO = 55
 """Linux: nine counters of a socket, the last one of them its drops (linux/sock_diag.h); no table has to be read."""
 MEMINFO = struct.Struct("9I")
 
+FOOTPRINT = 2048
+"""Octets of a receive buffer that one SIP message takes, with what the kernel keeps around it."""
+
 Receive = Callable[[bytes, Flow], None]
+Load = Callable[[int, float, float], None]
+"""(messages handled, seconds they took, messages that wait)."""
 
 
 class UdpListener:
     """One bound socket; `local_for(remote)` is the address to show to a peer."""
 
-    def __init__(self, host: str, port: int, receive: Receive, local_for: Callable[[str], str]) -> None:
+    def __init__(self, host: str, port: int, receive: Receive, local_for: Callable[[str], str], load: Load) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.host = host
         self.receive = receive
+        self.load = load
         self.local_for = local_for
         self.flows: dict[Address, Flow] = {}
         self.unsent = 0
@@ -50,17 +57,24 @@ class UdpListener:
         self.socket.close()
 
     def read(self) -> None:
-        """Whatever has come, BURST at most."""
+        """Whatever has come, BURST at most; `load` is told how many, how long they took, and how many still wait."""
+        began = perf_counter()
+        count = self.drain()
+        self.load(count, perf_counter() - began, self.waiting() if count == BURST else 0.0)
+
+    def drain(self) -> int:
+        """Read and handle; how many came."""
         receive_from, flows = self.socket.recvfrom, self.flows
-        for _ in range(BURST):
+        for count in range(BURST):
             try:
                 data, source = receive_from(LARGEST)
             except (BlockingIOError, InterruptedError):
-                return
+                return count
             except OSError:
                 continue  # an ICMP error of an earlier datagram: its sender's timers deal with it
             remote = source[:2]
             self.receive(data, flows.get(remote) or self.flow_to(remote))
+        return BURST
 
     def flow_to(self, remote: Address) -> Flow:
         """The flow to a remote address; kept, because phones come again."""
@@ -82,8 +96,16 @@ class UdpListener:
         return True
 
     def drops(self) -> int:
-        """Datagrams that the kernel dropped at this socket since it was opened."""
-        return int(MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[8])
+        """Datagrams that the kernel dropped at this socket since it was opened: no room, or a banned source."""
+        return self.memory()[8]
+
+    def waiting(self) -> float:
+        """Datagrams that wait in the socket, about."""
+        return self.memory()[0] / FOOTPRINT
+
+    def memory(self) -> tuple[int, ...]:
+        """What the kernel says of this socket."""
+        return MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))
 
 
 def bound_socket(family: int, kind: int, host: str, port: int) -> socket.socket:

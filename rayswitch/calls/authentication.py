@@ -11,8 +11,11 @@ one who asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rayswitch.calls.directory import NOBODY, Directory
 from rayswitch.sip.digest import Credentials, Nonces, challenges, parse_credentials, verify
+from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Request, Response, respond
 
 QUESTION = {
@@ -29,7 +32,7 @@ before 2.0): they are asked with MD5 alone."""
 class Authenticator:
     """Checks requests against a directory; `realm` is the domain the HA1 were made for."""
 
-    __slots__ = ("directory", "failures", "nonces", "realm", "tag")
+    __slots__ = ("blame", "directory", "failures", "nonces", "realm", "tag")
 
     def __init__(self, realm: str, directory: Directory, nonces: Nonces, tag: str) -> None:
         """`tag` is the To tag of its answers: stateless ones may have the same every time (RFC 3261 §8.2.7)."""
@@ -39,21 +42,31 @@ class Authenticator:
         self.tag = tag
         self.failures = 0
         """Wrong passwords and unknown users so far."""
+        self.blame: Callable[[str, str], None] = lambda host, user: None
+        """Told of a failure that may be held against a host: (its address, the name it tried)."""
 
-    def check(self, request: Request, now: float) -> str | Response:
+    def check(self, request: Request, flow: Flow, now: float) -> str | Response:
         """The number that was proved, or the response that asks (again) or refuses."""
         credentials = self.credentials(request)
         if credentials is None:
-            return self.challenge(request, now, stale=False)
+            return self.challenge(request, flow, now, stale=False)
         account = self.directory.get(credentials.username)
         ha1 = (account or NOBODY).ha1(credentials.algorithm)
         known = verify(credentials, ha1, request.method) and account is not None
         state = self.nonces.check(credentials.nonce, credentials.nc, now) if known else "unknown"
         if not known:
-            self.failures += 1
+            self.failed(credentials, flow)
         if state == "ok":
             return credentials.username
-        return self.challenge(request, now, stale=state in ("stale", "replay", "foreign"))
+        return self.challenge(request, flow, now, stale=state in ("stale", "replay", "foreign"))
+
+    def failed(self, credentials: Credentials, flow: Flow) -> None:
+        """Count it; blame the source only when it is really there: it has a connection, or it returned a nonce that was
+        sent to it."""
+        self.failures += 1
+        host = flow.remote[0]
+        if flow.reliable or self.nonces.returned(credentials.nonce, host):
+            self.blame(host, credentials.username)
 
     def credentials(self, request: Request) -> Credentials | None:
         """The credentials for our realm; other realms are other people's (§22.3). BadMessage when unreadable."""
@@ -64,10 +77,10 @@ class Authenticator:
                 return credentials
         return None
 
-    def challenge(self, request: Request, now: float, stale: bool) -> Response:
+    def challenge(self, request: Request, flow: Flow, now: float, stale: bool) -> Response:
         """401 or 407 with one challenge for each algorithm, the one that everybody understands first."""
         status, _, header = QUESTION[request.method == "REGISTER"]
-        rows = challenges(self.realm, self.nonces.issue(now), stale)
+        rows = challenges(self.realm, self.nonces.issue(now, flow.remote[0]), stale)
         if (request.get("user-agent") or "").startswith(ONLY_MD5):
             rows = rows[-1:]
         return respond(request, status, to_tag=self.tag, headers=[(header, row) for row in reversed(rows)])

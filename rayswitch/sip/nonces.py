@@ -4,6 +4,10 @@ A nonce is `owner.stamp.mac`: the short id of the host that issued it, the time 
 (hex), and a keyed hash of both.  Any host with the same secret can tell that a nonce is genuine and whose it
 is; only the owner can tell a replay, so a gateway hands the request to the owner while that one lives.
 
+The last eight digits are a keyed hash of all that and of the address that was asked.  They play no part in
+authentication (a phone may move), but who returns them from that address has shown that packets reach him
+there: nobody who writes another's address into his packets can.
+
 The owner remembers which nonce counts of a nonce were used, in a window of 64 below the highest (datagrams
 overtake each other), and only for nonces that came back.  The memory is bounded: when an entry must go, every
 unused nonce that is as old as it becomes stale too - the client just asks again.  Stamps never repeat, even
@@ -17,6 +21,8 @@ from hashlib import blake2b
 from hmac import compare_digest
 
 WINDOW = 64
+MARK = 8
+"""Digits of the hash of the address."""
 WINDOW_MASK = (1 << WINDOW) - 1
 MAX_REMEMBERED = 65536
 MICROSECONDS = 1_000_000
@@ -38,18 +44,27 @@ class Nonces:
         self._last = 0
         self._floor: int | None = None  # nonces up to this stamp are stale unless they are in _used
 
-    def issue(self, now: float) -> str:
-        """A nonce nobody got before."""
+    def issue(self, now: float, address: str = "") -> str:
+        """A nonce nobody got before, for whoever is asked at `address` (a numeric host)."""
         stamp = self._last = max(int(now * MICROSECONDS), self._last + 1)
         if self._floor is None:
             self._floor = stamp - 1
         text = f"{self.owner}.{stamp:x}"
-        return f"{text}.{self._mac(text)}"
+        whole = f"{text}.{self._mac(text)}"
+        return whole + self._mark(whole, address)
+
+    def returned(self, nonce: str, address: str) -> bool:
+        """Did we send this very nonce to `address`?"""
+        whole, mark = nonce[:-MARK], nonce[-MARK:]
+        text, _, mac = whole.rpartition(".")
+        if not nonce.isascii():
+            return False
+        return compare_digest(self._mac(text), mac) and compare_digest(self._mark(whole, address), mark)
 
     def check(self, nonce: str, nc: int, now: float) -> str:
         """What use number `nc` of `nonce` is: "ok" (and remembered), "stale", "replay", "foreign" (genuine,
         of another owner) or "bad" (not made with our secret)."""
-        text, _, mac = nonce.rpartition(".")
+        text, _, mac = nonce[:-MARK].rpartition(".")
         owner, _, digits = text.rpartition(".")
         if not nonce.isascii() or not compare_digest(self._mac(text), mac):
             return "bad"
@@ -95,6 +110,9 @@ class Nonces:
 
     def _mac(self, text: str) -> str:
         return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12, key=self._key).hexdigest()
+
+    def _mark(self, whole: str, address: str) -> str:
+        return blake2b(f"{whole} {address}".encode(), digest_size=MARK // 2, key=self._key).hexdigest()
 
 
 def owner_of_nonce(nonce: str) -> str:

@@ -99,9 +99,9 @@ class TransactionLayer:
             if server.state == "proceeding":
                 out.append(Deliver(CancelReceived(server.number, request.get("reason"))))
 
-    def knows(self, cancel: Request) -> bool:
-        """Is there an INVITE here that this CANCEL is for?"""
-        return self._index(cancel) in self.servers
+    def knows(self, request: Request) -> bool:
+        """Is there a server transaction of this request here; for a CANCEL, of its INVITE?"""
+        return self._index(request) in self.servers
 
     def refuse_cancel(self, request: Request, flow: Flow, now: float) -> Effects:
         """481: nobody knows the INVITE of this CANCEL."""

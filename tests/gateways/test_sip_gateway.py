@@ -300,12 +300,52 @@ def test_stun_and_keep_alives() -> None:
 def test_who_is_not_admitted_is_not_even_parsed() -> None:
     async def main(wheel: Wheel) -> None:
         async with opened(wheel) as gateway:
-            friend, stranger = Phone(), Phone()
-            gateway.admits = lambda remote: remote == friend.address
+            friend, stranger = Phone(), Phone("127.0.0.2")
+            gateway.admits = lambda host, now: host == friend.address[0]
             stranger.send(request(CSeq="broken"), gateway.address)
             friend.send(request(), gateway.address)
             await gateway.next(RequestReceived)
             assert gateway.denied == 1 and not gateway.malformed and not stranger.got
+
+    run(main)
+
+
+def test_who_is_blocked_is_stopped_by_the_kernel() -> None:
+    async def main(wheel: Wheel) -> None:
+        async with opened(wheel) as gateway:
+            friend, stranger = Phone(), Phone("127.0.0.2")
+            gateway.sockets.block({"127.0.0.2", "2001:db8::1"})
+            stranger.send(request(), gateway.address)
+            friend.send(request(), gateway.address)
+            await gateway.next(RequestReceived)
+            assert gateway.received == 1 and gateway.counters()["kernel_drops"] == 1
+            gateway.sockets.block(set())
+            stranger.send(request(), gateway.address)
+            await gateway.next(RequestReceived)
+
+    run(main)
+
+
+def test_what_is_new_is_refused_while_too_much_waits() -> None:
+    async def main(wheel: Wheel) -> None:
+        async with opened(wheel) as gateway:
+            phone = Phone()
+            accepted = request()
+            phone.send(accepted, gateway.address)
+            invite = await gateway.next(RequestReceived)
+            gateway.loaded(64, 0.64, 100)  # ten milliseconds each
+            gateway.overload.late(1.0)
+            phone.send(accepted, gateway.address)  # a repetition of what was taken
+            phone.send(request(), gateway.address)
+            await until(lambda: phone.got)
+            assert phone.got[0].startswith(b"SIP/2.0 503 Overloaded") and b"Retry-After: " in phone.got[0]
+            assert not gateway.told and gateway.counters()["overloaded"] == 1
+            gateway.respond(invite.server, respond(invite.request, 486, to_tag="x"))
+            await until(lambda: any(b" 486 " in data for data in phone.got))
+            gateway.loaded(1, 0.0, 0)
+            gateway.overload.late(0.0)
+            phone.send(request(), gateway.address)
+            await gateway.next(RequestReceived)
 
     run(main)
 

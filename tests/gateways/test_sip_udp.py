@@ -157,7 +157,7 @@ def test_what_cannot_be_bound_is_named_and_leaves_nothing_open() -> None:
 
 def test_kernel_drops_are_counted() -> None:
     async def main(wheel: Wheel) -> None:
-        listener = UdpListener("127.0.0.1", 0, lambda data, flow: None, lambda remote: "127.0.0.1")
+        listener = UdpListener("127.0.0.1", 0, lambda data, flow: None, lambda remote: "127.0.0.1", lambda *load: None)
         listener.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         assert listener.drops() == 0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
