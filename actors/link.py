@@ -28,6 +28,10 @@ from actors.wire import WireError
 
 __all__ = ["AskTimeout", "LinkError", "Links", "PeerLost", "socket_path"]
 
+PEERS = 64
+"""With more of them a host gives its figures by peer only when asked for: the answers grow with the square."""
+SUMMED = ("up", "frames_out", "frames_in", "bytes_out", "bytes_in")
+
 Handler = Callable[[str, Any], Any]
 
 log = logging.getLogger(__name__)
@@ -118,10 +122,12 @@ class Links:
             "failed": self._failed,
         } | self.peering.counters()
 
-    def status(self) -> dict[str, Any]:
-        """For the operator: where we listen, what went wrong, and by peer what has passed."""
+    def status(self, most: int = PEERS) -> dict[str, Any]:
+        """For the operator: where we listen, what failed, what has passed; by peer when they are not above `most`."""
         peers = {peer.name: peer.status() for peer in self.peering.peers() if not peer.is_client}
-        return {"listens": str(self.endpoints), "peers": peers} | self.counters()
+        total = {name: sum(row[name] for row in peers.values()) for name in SUMMED}
+        listed = peers if len(peers) <= most else {}
+        return {"listens": str(self.endpoints), "peers": listed, "total": total} | self.counters()
 
     def tell(self, peer: str, topic: str, payload: Any) -> None:
         """Send without an answer. To ourselves: the handler gets this very object, in a later turn."""

@@ -6,6 +6,7 @@ in, and `connection`, on which ours go out; what comes on the new one is held un
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from actors.connection import Connection, Traffic
 from actors.hello import MOVED
@@ -72,7 +73,7 @@ class Peer:
         self.former.send(MOVED)
         successor.held = []
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> dict[str, Any]:
         """For the operator."""
         connection, traffic = self.connection, self.traffic
         over = "" if connection is None else "unix" if connection.seen is None else "tls"

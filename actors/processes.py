@@ -30,6 +30,7 @@ __all__ = ["ROLES", "HostProcess", "actor_class"]
 THRESHOLDS = (50_000, 20, 50)
 RETRY_FIRST, RETRY_MOST = 0.05, 2.0
 ENROL_SECONDS = 20.0
+MOST_HOSTS = 100_000
 RAY_SECONDS = 5.0
 
 ROLES = {
@@ -95,6 +96,7 @@ class HostProcess:
     async def _start(self) -> None:
         self.links.on_fenced(self._fenced)
         self.links.on("status", lambda peer, payload: self._status())
+        self.links.on("links", lambda peer, payload: self.links.status(MOST_HOSTS))
         self.links.on("drain", lambda peer, payload: self.process.drain() if self.process else None)
         self.links.on("close", self._close)
         await self.links.start()

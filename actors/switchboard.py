@@ -210,11 +210,13 @@ class Switchboard:
             self.links.tell(follower, "trace", entry)
 
     async def _links(self, peer: str, arguments: Row) -> Row:
-        """Every link as both ends see it; with ``{"rotate": true}`` first a new authority for all."""
+        """Every link as both ends see it, or those of one host; with ``{"rotate": true}`` a new authority for all."""
         if arguments.get("rotate"):
             return await self.authority.rotate()
-        answers = await self._ask(self._up(), "status", None)
-        links = {host: answer["links"] for host, answer in answers.items()} | {SWITCHBOARD: self.links.status()}
+        chosen = arguments.get("host")
+        links = await self._ask([host for host in self._up() if chosen in (None, host)], "links", None)
+        if chosen in (None, SWITCHBOARD):
+            links[SWITCHBOARD] = self.links.status()
         return {"links": links} | await self.authority.describe()
 
     async def _stop(self, peer: str, arguments: Row) -> Row:

@@ -39,14 +39,15 @@ def _rows(links: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 @click.group(invoke_without_command=True)
+@click.option("--host", metavar="ID", help="Only the ends of the links at this process, such as s1.")
 @config_option
 @json_option
 @click.pass_context
-def links(context: click.Context, file: Path | None, json: bool) -> None:
+def links(context: click.Context, host: str | None, file: Path | None, json: bool) -> None:
     """Show the links between the processes, each as both of its ends count it."""
     if context.invoked_subcommand is not None:
         return
-    answer: dict[str, Any] = control.ask(configuration(file), "links")
+    answer: dict[str, Any] = control.ask(configuration(file), "links", {"host": host})
     if json:
         show_json(answer)
         return

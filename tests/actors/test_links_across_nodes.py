@@ -28,6 +28,9 @@ def test_hosts_on_two_nodes_talk_by_tls_and_those_on_one_by_unix(tmp_path: Path)
             assert (peers["s1"]["over"], peers["m0"]["over"]) == ("tls", "unix")
             assert (peers["s1"]["frames_out"], peers["s1"]["frames_in"]) >= (502, 2)
             assert peers["s1"]["bytes_out"] > 500 * 10
+            total = {name: peers["s1"][name] + peers["m0"][name] for name in ("frames_out", "bytes_in", "up")}
+            assert s0.status(0)["peers"] == {}
+            assert total.items() <= s0.status(0)["total"].items()
             assert s0.status()["listens"].startswith("tls://127.0.0.1:")
 
     run(main, tmp_path)

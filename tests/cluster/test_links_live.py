@@ -19,6 +19,8 @@ def test_the_links_of_a_switch(tmp_path: Path) -> None:
         assert sorted(links) == ["c0", "m0", "s0", "sw"]
         assert len(ends) == 4 * 3  # a link for each pair, seen from both ends
         assert all(status["listens"].startswith("tls://127.0.0.5:") for status in links.values())
+        assert [status["total"]["up"] for status in links.values()] == [3] * 4
+        assert list(one.ask("links", "--host", "m0")["links"]) == ["m0"]
         table = one.run("links").stdout
         assert table.splitlines()[0].split()[:3] == ["host", "peer", "over"]
         before = table.splitlines()[-1].split()[-1]
