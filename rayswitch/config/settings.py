@@ -141,6 +141,11 @@ class Limits:
     tcp_idle: float = setting(
         seconds(10, DAY), 3900.0, "A TCP connection without a byte for this long (seconds) is closed."
     )
+    journal: int = setting(
+        whole(64, 1_000_000),
+        1024,
+        "MB on disk that each process may fill with records while the database does not take them.",
+    )
     tcp_half_open: float = setting(
         seconds(1, 600), 10.0, "Seconds that a TCP connection has for its first message, or the rest of one."
     )
