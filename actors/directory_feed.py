@@ -11,9 +11,10 @@ import logging
 from typing import Any
 
 from actors.link import Links
+from actors.recall import Recall
 from rayswitch.calls.directory import Account, Directory
 from rayswitch.config import Config
-from rayswitch.store import Extension, Extensions, Store, StoreError
+from rayswitch.store import Extension, Extensions, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,9 @@ log = logging.getLogger(__name__)
 class DirectoryFeed:
     """Reads the extensions of the store into `directory`."""
 
-    def __init__(self, config: Config, links: Links) -> None:
+    def __init__(self, config: Config, links: Links, recall: Recall) -> None:
         self.config = config
+        self.recall = recall
         self.directory = Directory(config.domain)
         self.lock = asyncio.Lock()
         links.on("config", self.pushed)
@@ -33,7 +35,9 @@ class DirectoryFeed:
 
     def changes(self, since: int) -> tuple[int, list[tuple[str, Account | None]]]:
         """Version now and the rows that changed after `since`."""
-        with Store.open(self.config.store) as store:
+        if since:
+            self.recall.follow()
+        with self.recall.known() as store:
             version, rows = Extensions(store, self.config.domain).changes(since)
         return version, [(row.number, account(row)) for row in rows]
 

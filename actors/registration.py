@@ -118,7 +118,7 @@ class RegistrationShell:
         if reply is None:
             self.journal.append(write)
         else:
-            self.journal.durable(write, lambda: reply.token(reply.value))
+            self.journal.durable(write, lambda: reply.token(reply.value), lambda: reply.token(None))
 
     def reply(self, aor: str, effect: fx.Reply) -> None:
         """An answer that changes nothing."""

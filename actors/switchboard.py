@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from actors import census
+from actors.alarms import Alarms
 from actors.link import LinkError, Links
 from actors.link_authority import LinkAuthority
 from actors.placement import SWITCHBOARD, hosts_of
@@ -52,6 +53,7 @@ class Switchboard:
         self.members: dict[str, Row] = {}
         self.restarts: dict[str, int] = {}
         self.version = -1
+        self.alarms = Alarms()
         self.authority = LinkAuthority(config, links)
         self._tracing: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -103,8 +105,9 @@ class Switchboard:
         try:
             current = await asyncio.to_thread(self._current)
         except StoreError as error:
-            log.warning("the version of the extensions is not known: %s", error)
+            self.alarms.up("store", str(error), "Calls go on with the extensions as they were. Bring the database back")
             return self.version
+        self.alarms.down("store", "the database can be read")
         if current != self.version:
             self.version = current
             await self._ask([host for host in self._up() if host[0] == "s"], "config", current)
@@ -137,6 +140,8 @@ class Switchboard:
         record = Record.load(run_dir(self.config))
         figures = await self._ask(self._up(), "status", None)
         links = {host: figure.pop("links", {}) for host, figure in figures.items()} | {SWITCHBOARD: self.links.status()}
+        alarms = [{"host": host, **alarm} for host, figure in figures.items() for alarm in figure.pop("alarms", [])]
+        alarms += [{"host": SWITCHBOARD, **alarm} for alarm in self.alarms.rows()]
         processes = await asyncio.to_thread(self._processes, record)
         hosts = hosts_of(self.config)
         return {
@@ -151,6 +156,7 @@ class Switchboard:
             "registrations": sum(figure.get("registrations", 0) for figure in figures.values()),
             "calls": sum(figure.get("calls", 0) for figure in figures.values()),
             "down": [host for host in hosts if host not in self._up()],
+            "alarms": alarms,
             "figures": figures,
             "links": links,
             "processes": processes,

@@ -132,12 +132,15 @@ def status(file: Path | None, json: bool) -> None:
         return
     processes = answer.pop("processes", [])
     figures = answer.pop("figures", {})
+    alarms = answer.pop("alarms", [])
     if "links" in answer:
         answer["links"] = _links(answer["links"])
     show_fields((name, _value(name, value)) for name, value in answer.items())
     for actor, counted in figures.items():
         show_fields([(actor, _pairs(counted))])
     total = sum(process.get("memory") or 0 for process in processes)
+    for alarm in alarms:
+        say(f"ALARM {alarm['host']} since {moment(alarm['since'])}: {alarm['what']}. {alarm['remedy']}.")
     say(f"processes: {len(processes)}, memory {size(total)}")
     show_table(columns_for(PROCESSES, processes), processes, "")
 

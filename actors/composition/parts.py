@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.alarms import Alarms
 from actors.call import CallDesk, CallShell
 from actors.host import Host
 from actors.journal import Journal
 from actors.link import Links
 from actors.media_desk import MediaDesk
 from actors.placement import Placement
+from actors.recall import Recall, copy_of, journal_of
 from actors.reference import attach
 from actors.registration import Location, RegistrationShell
 from actors.sip_port import SipPort
@@ -25,9 +27,9 @@ from rayswitch.calls.registration import Rules
 from rayswitch.config import Config
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
-from rayswitch.store import Store
 
 DRAIN_SECONDS = 2.0
+MEGABYTE = 1 << 20
 
 
 async def nothing() -> None:
@@ -72,7 +74,15 @@ class Parts:
         self.clock = time.monotonic
         self.wall = time.time
         self.wheel = Wheel(loop)
-        self.journal = Journal(config.store)
+        self.alarms = Alarms(self.wall)
+        self.journal = Journal(
+            config.store,
+            journal_of(config, me),
+            self.alarms,
+            copy=copy_of(config, me),
+            limit=config.limits.journal * MEGABYTE,
+        )
+        self.recall = Recall(config, me, self.journal)
         self.random = RandomOctets()
         self.host = Host(me, links, self.wheel, self.clock)
         attach(self.host)
@@ -84,8 +94,19 @@ class Parts:
         """Identifiers that carry `owner`."""
         return Identifiers(owner, self.random.take)
 
-    def serve_registrations(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
+    def refresh(self) -> None:
+        """Have a copy for the day on which the database is away, where one is needed. Blocks."""
+        self.recall.refresh(self.is_home)
+
+    def is_home(self, aor: str) -> bool:
+        """Does this address-of-record live here?"""
+        return self.location.placement.home(aor) == self.me
+
+    async def serve_registrations(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
         """Make this process a home of registrations, and take in those of the store that live here."""
+        rows = await asyncio.to_thread(
+            self.recall.bindings, self.is_home, self.wall()
+        )  # before anybody can ask for one
         rules = self.config.registration
         shell = RegistrationShell(
             self.host,
@@ -102,13 +123,12 @@ class Parts:
             ping,
         )
         self.location.serve(shell)
-        with Store.open(self.config.store) as store:
-            rows = [row for row in store.bindings(self.wall()) if self.location.placement.home(row[0]) == self.me]
         shell.take_in(rows)
         return shell
 
-    def serve_calls(self, sip: SipPort) -> CallShell:
+    async def serve_calls(self, sip: SipPort) -> CallShell:
         """Let calls live in this process, and go on with those of its journal."""
+        rows = await asyncio.to_thread(self.recall.calls)  # before a message for one of them can come
         media = self.media = MediaDesk(
             self.links,
             [f"m{n}" for n in range(self.config.media.gateways)],
@@ -129,8 +149,6 @@ class Parts:
         )
         self.calls.serve(shell)
         self.links.on_up(lambda peer, epoch, new: self.media_up(shell, peer, new) if peer[0] == "m" else None)
-        with Store.open(self.config.store) as store:
-            rows = [(id, snapshot) for id, _, _, snapshot in store.calls(self.me)]
         shell.take_in(rows)
         return shell
 
@@ -161,6 +179,10 @@ class Parts:
             self.media.close()
         self.wheel.close()
         await self.journal.close()
+
+    def condition(self) -> dict[str, Any]:
+        """For `status`: records on the disk that the database does not have yet, and the alarms that stand."""
+        return {"journal": self.journal.backlog, "alarms": self.alarms.rows()}
 
     def lists(self, calls: CallShell | None, registrations: RegistrationShell | None) -> None:
         """Answer the Switchboard's questions about what lives here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from actors.composition.parts import Parts, Process
@@ -14,14 +15,15 @@ from rayswitch.sip.flow import Flow
 async def call_process(me: str, config: Config, links: Links) -> Process:
     """A host of calls; their SIP goes through the gateways."""
     parts = Parts(me, config, links)
-    calls = parts.serve_calls(RemoteSip(me, links))
+    await asyncio.to_thread(parts.refresh)
+    calls = await parts.serve_calls(RemoteSip(me, links))
     parts.lists(calls, None)
 
     async def drain() -> None:
         await parts.drain(calls)
 
     def status() -> dict[str, Any]:
-        return {"calls": calls.open_calls()}
+        return parts.condition() | {"calls": calls.open_calls()}
 
     return Process([], status, drain, parts.close)
 
@@ -33,10 +35,11 @@ async def registration_process(me: str, config: Config, links: Links) -> Process
     def ping(uri: str, flow: Flow) -> None:
         links.tell(flow.gateway or "s0", "sip.keep-alive", [uri, flow])
 
-    registrations = parts.serve_registrations(ping)
+    await asyncio.to_thread(parts.refresh)
+    registrations = await parts.serve_registrations(ping)
     parts.lists(None, registrations)
 
     def status() -> dict[str, Any]:
-        return {"registrations": registrations.count()}
+        return parts.condition() | {"registrations": registrations.count()}
 
     return Process([], status, close=parts.close)

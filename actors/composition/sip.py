@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -25,7 +26,6 @@ from rayswitch.sip.flow import Flow
 from rayswitch.sip.machine import Timers
 from rayswitch.sip.message import Request
 from rayswitch.sip.transactions import TransactionLayer
-from rayswitch.store import Store
 
 NONCE_LIFETIME = 300.0
 """Seconds a phone may use one nonce before it is asked again, with stale=true."""
@@ -35,10 +35,10 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     """Everything of SipGateway `me`."""
     parts = Parts(me, config, links)
     gateway = make_gateway(parts, LinkPeers(me, [f"s{n}" for n in range(config.sip.gateways)], links))
-    with Store.open(config.store) as store:
-        secret = store.secret("nonce")
-    directory = DirectoryFeed(config, links)
-    directory.load()
+    await asyncio.to_thread(parts.refresh)
+    secret = await asyncio.to_thread(parts.recall.secret, "nonce")
+    directory = DirectoryFeed(config, links, parts.recall)
+    await asyncio.to_thread(directory.load)
     ids = parts.identifiers(me)
     authenticator = Authenticator(
         config.domain, directory.directory, Nonces(secret, me, NONCE_LIFETIME), ids.tag(ids.call(), 0)
@@ -47,9 +47,9 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     registrations: RegistrationShell | None = None
     calls: CallShell | None = None
     if config.actors.registration.placement == "gateway":
-        registrations = parts.serve_registrations(lambda uri, flow: keep_alive(gateway, uri, flow))
+        registrations = await parts.serve_registrations(lambda uri, flow: keep_alive(gateway, uri, flow))
     if config.actors.call.placement == "gateway":
-        calls = parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)))
+        calls = await parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)))
     serve_remote(gateway, links)
     TraceFeed(gateway, links, parts.wall)
     parts.lists(calls, registrations)
@@ -68,12 +68,16 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
         raise
 
     def status() -> dict[str, Any]:
-        return gateway.counters() | {
-            "calls": calls.open_calls() if calls else 0,
-            "registrations": registrations.count() if registrations else 0,
-            "authentication_failures": authenticator.failures,
-            "failures": front.failures,
-        }
+        return (
+            gateway.counters()
+            | parts.condition()
+            | {
+                "calls": calls.open_calls() if calls else 0,
+                "registrations": registrations.count() if registrations else 0,
+                "authentication_failures": authenticator.failures,
+                "failures": front.failures,
+            }
+        )
 
     return Process(gateway.listeners(), status, drain, close)
 

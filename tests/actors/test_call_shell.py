@@ -83,7 +83,7 @@ class Rig:
         self.url = f"sqlite:///{where}/switch.db"
         self.links = Links("s0", 1, where)
         self.wheel = Wheel(loop)
-        self.journal = Journal(self.url)
+        self.journal = Journal(self.url, where / "journal" / "s0")
         self.outside = Outside()
         self.host = Host("s0", self.links, self.wheel, loop.time)
         reference.attach(self.host)

@@ -34,7 +34,7 @@ class Home:
         self.url = f"sqlite:///{where}/switch.db"
         self.links = Links(name, epoch, where)
         self.wheel = Wheel(loop)
-        self.journal = Journal(self.url)
+        self.journal = Journal(self.url, where / "journal" / name)
         self.wall = WALL
         self.pings: list[tuple[str, Flow]] = []
         self.location = Location(name, self.links, Placement(HOSTS), lambda: self.wall)
