@@ -119,7 +119,6 @@ class Connection(asyncio.Protocol):
     def send(self, content: bytes) -> None:
         """Queue the bytes of one frame for the end of this loop turn."""
         self._out.append(content)
-        self.traffic.frames_out += 1
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -134,8 +133,9 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         data = b"".join(self._out) if len(self._out) > 1 else self._out[0]
-        self._out.clear()
+        self.traffic.frames_out += len(self._out)
         self.traffic.bytes_out += len(data)
+        self._out.clear()
         transport.write(data)
 
     def tick(self) -> int:
@@ -181,7 +181,7 @@ class Connection(asyncio.Protocol):
 
     def _take(self, data: bytes) -> int:
         """Hand over every whole frame in `data`; return where the first unfinished one begins."""
-        at, end, received = 0, len(data), self._owner.received
+        at, end, received, count = 0, len(data), self._owner.received, 0
         while end - at >= 4:
             (size,) = _LENGTH.unpack_from(data, at)
             stop = at + 4 + size
@@ -192,12 +192,12 @@ class Connection(asyncio.Protocol):
             if stop > end:
                 break
             content = self._decode(data[at + 4 : stop])
-            at = stop
-            self.traffic.frames_in += 1
+            at, count = stop, count + 1
             if content:
                 received(self, content)
             if self.deaf:
-                return end
+                at = end
+        self.traffic.frames_in += count
         return at
 
     def _decode(self, body: bytes) -> list[Any]:

@@ -56,12 +56,17 @@ class Together:
 
     async def start(self, *hosts: str) -> None:
         for host in hosts:
-            links = self.links[host] = Links(host, next(epochs), run_dir(self.config))
-            await links.start()
+            links = self.links[host] = await self.linked(host)
             process = self.processes[host] = await self.composed(host, links)
             self.greet(links, process)
         for host in hosts:
             self.links[host].connect([SWITCHBOARD, *hosts_of(self.config)])
+
+    async def linked(self, host: str) -> Links:
+        """The links of a new process of `host`."""
+        links = Links(host, next(epochs), run_dir(self.config))
+        await links.start()
+        return links
 
     async def composed(self, host: str, links: Links) -> Process | Switchboard:
         return Switchboard(self.config, links) if host == SWITCHBOARD else await compose(host, self.config, links)
@@ -115,13 +120,13 @@ def extension(number: str) -> Extension:
 
 
 @asynccontextmanager
-async def switch(where: Path, **more: Any) -> AsyncIterator[Together]:
+async def switch(where: Path, kind: type[Together] = Together, **more: Any) -> AsyncIterator[Together]:
     """A switch with three extensions, all hosts up and linked."""
     config = Config.from_dict(settings(where, **({"sip": listening()} | more)))
     make_run_dir(config)
     with Store.open(config.store) as store:
         Extensions(store, DOMAIN).put(map(extension, NUMBERS))
-    together = Together(config)
+    together = kind(config)
     try:
         await together.start(SWITCHBOARD, *hosts_of(config))
         await until(together.connected)
