@@ -206,6 +206,10 @@ class Switchboard:
     async def _reload(self, peer: str, arguments: Row) -> Row:
         return {"version": await self._publish()}
 
+    async def _bans(self, peer: str, arguments: Row) -> Row:
+        """Have every gateway read the bans again: an operator has changed them."""
+        return {"bans": await self._ask([host for host in self._up() if host[0] == "s"], "bans", None)}
+
     async def _trace(self, peer: str, arguments: Row) -> Row:
         self._tracing.add(peer)
         self._gateways("trace", True)
@@ -263,6 +267,7 @@ COMMANDS: dict[str, Command] = {
     "calls": Switchboard._calls,
     "actors": Switchboard._actors,
     "reload": Switchboard._reload,
+    "bans": Switchboard._bans,
     "trace": Switchboard._trace,
     "links": Switchboard._links,
     "stop": Switchboard._stop,

@@ -9,6 +9,7 @@ once.
 | status | {"ready", "versions": {}, "listeners": [], "counts": {}, "processes": [{"id", "role", "memory"}]} |
 | registrations, calls, actors | a list of dicts; `live.py` knows how their usual keys are shown |
 | links | {"links": {host: {"peers": {peer: {"over", "frames_out", …}}}}}; with {"rotate": true} what came of it |
+| bans | {"bans": {gateway: how many are banned}}, once they have read them again from the store |
 | reload | once every gateway has the extensions as they are in the store now |
 | trace | True; from then on tells of {"time", "direction", "transport", "remote", "text"}, until we hang up |
 

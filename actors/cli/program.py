@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from actors.cli import extensions, links, live, records, tracing
+from actors.cli import bans, extensions, links, live, records, tracing
 from actors.cli.control import ControlError
 from actors.cli.options import config_option, config_path, configuration
 from actors.cli.show import complain, say
@@ -23,6 +23,7 @@ FAILURES: dict[type[Exception], int] = {
     BadExtension: 2,
     TableError: 2,
     extensions.NoSuchExtension: 1,
+    bans.NotBanned: 1,
     ControlError: 1,
     StoreError: 1,
 }
@@ -88,6 +89,7 @@ for command in (
 ):
     rayswitch.add_command(command)
 rayswitch.add_command(extensions.extension_group, "extension")
+rayswitch.add_command(bans.ban_group, "ban")
 
 
 def main(arguments: list[str] | None = None) -> None:

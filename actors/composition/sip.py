@@ -12,6 +12,7 @@ from actors.directory_feed import DirectoryFeed
 from actors.front import Front
 from actors.link import Links
 from actors.peers import LinkPeers
+from actors.protection import Protection
 from actors.registration import RegistrationShell
 from actors.sip_port import LocalSip, RemoteSip, carry_out
 from actors.trace_feed import TraceFeed
@@ -34,7 +35,8 @@ NONCE_LIFETIME = 300.0
 async def sip_process(me: str, config: Config, links: Links) -> Process:
     """Everything of SipGateway `me`."""
     parts = Parts(me, config, links)
-    gateway = make_gateway(parts, LinkPeers(me, [f"s{n}" for n in range(config.sip.gateways)], links))
+    peers = LinkPeers(me, [f"s{n}" for n in range(config.sip.gateways)], links)
+    gateway = make_gateway(parts, peers)
     await asyncio.to_thread(parts.refresh)
     secret = await asyncio.to_thread(parts.recall.secret, "nonce")
     directory = DirectoryFeed(config, links, parts.recall)
@@ -44,6 +46,7 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
         config.domain, directory.directory, Nonces(secret, me, NONCE_LIFETIME), ids.tag(ids.call(), 0)
     )
     front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, parts.wall)
+    protection = Protection(config, gateway, authenticator, peers.others, links, parts.recall, parts.wall)
     registrations: RegistrationShell | None = None
     calls: CallShell | None = None
     if config.actors.registration.placement == "gateway":
@@ -66,11 +69,13 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     except OSError:
         await close()
         raise
+    await protection.start()
 
     def status() -> dict[str, Any]:
         return (
             gateway.counters()
             | parts.condition()
+            | protection.guard.counters()
             | {
                 "calls": calls.open_calls() if calls else 0,
                 "registrations": registrations.count() if registrations else 0,
@@ -97,6 +102,7 @@ def make_gateway(parts: Parts, peers: LinkPeers) -> SipGateway:
             parts.wheel,
             TcpLimits(limits.tcp_connections, limits.tcp_idle, limits.tcp_half_open, limits.tcp_per_source),
             gateway.refuse,
+            gateway.loaded,
         )
 
     gateway = SipGateway(me, layer, parts.wheel, parts.clock, sockets, peers if peers.others else None)

@@ -8,7 +8,7 @@ takes secrets out of a text before a complaint shows it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from rayswitch.config.database import masked, read_store
@@ -193,6 +193,14 @@ def _specific(text: str, reason: str) -> str:
     return address
 
 
+def _read_network(text: str) -> str:
+    """The usual way to write a network; a single address is one of its own."""
+    try:
+        return str(ip_network(text, strict=False)) if "/" in text else _address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address and no network") from None
+
+
 def _read_domain(text: str) -> str:
     """A host name (RFC 1123 §2.1) or a bare address; lower case, because it is the digest realm."""
     try:
@@ -225,6 +233,7 @@ LINK_PORTS = Kind(
 LINK_ADDRESS = Kind("auto or an IP address of this machine", _read_link_address)
 MEDIA_ADDRESS = Kind("auto or an IP address of this machine", _read_media_address)
 DOMAIN = Kind("a domain name such as example.com", _read_domain)
+NETWORK = Kind("an address or a network such as 192.0.2.0/24 or 2001:db8::/32", _read_network)
 PATH = Kind("the path of a folder", _read_path)
 STORE = Kind(
     "sqlite:///FILE (four slashes when FILE is absolute) or postgresql://USER@HOST:PORT/DATABASE",

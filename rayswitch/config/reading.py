@@ -90,6 +90,8 @@ class _Reader:
         if not item.metadata["several"]:
             return self.scalar(item, node, key)
         nodes = node.value if isinstance(node.value, list) else [node]
+        if not nodes and not item.default:
+            return ()
         return tuple(self.scalar(item, one, key) for one in nodes or [Node(None, node.line)])
 
     def scalar(self, item: "Field[Any]", node: Node, key: str) -> Any:

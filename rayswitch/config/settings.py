@@ -14,6 +14,7 @@ from rayswitch.config.kinds import (
     LINK_PORTS,
     LISTENER,
     MEDIA_ADDRESS,
+    NETWORK,
     PATH,
     PORTS,
     STORE,
@@ -25,7 +26,7 @@ from rayswitch.config.kinds import (
     whole,
 )
 
-__all__ = ["Actors", "Call", "Config", "Limits", "Links", "Media", "Placement", "Registration", "Sip"]
+__all__ = ["Actors", "Call", "Config", "Limits", "Links", "Media", "Placement", "Protection", "Registration", "Sip"]
 
 T = TypeVar("T")
 
@@ -177,6 +178,28 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Protection:
+    """Who is listened to, for each SIP gateway.  Bans are shared by all gateways."""
+
+    accept: tuple[str, ...] = settings(
+        NETWORK, (), "Addresses and networks that are always let through: never banned, never limited."
+    )
+    reject: tuple[str, ...] = settings(NETWORK, (), "Addresses and networks that are never listened to.")
+    failures: int = setting(whole(1, 1000), 5, "Failed authentications of one address within `window` that are a ban.")
+    window: float = setting(seconds(1, DAY), 60.0, "Seconds within which they are counted.")
+    ban: float = setting(seconds(0, 365 * DAY), 14400.0, "Seconds that a ban lasts; 0: nobody is banned.")
+    source_rate: int = setting(
+        whole(0, 1_000_000), 5000, "Messages a second from one address; what is more is dropped. 0: no limit."
+    )
+    source_burst: int = setting(whole(1, 1_000_000), 10_000, "Messages that one address may send at once.")
+    total_rate: int = setting(whole(0, 10_000_000), 0, "Messages a second from all addresses together. 0: no limit.")
+    overload_low: float = setting(
+        seconds(0.01, 10), 0.1, "Seconds of waiting at which the first new requests are answered 503."
+    )
+    overload_high: float = setting(seconds(0.02, 20), 0.3, "Seconds of waiting at which all of them are.")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole of switch.yaml.  `data` is an absolute path and `store` a full URL once it was loaded."""
 
@@ -194,6 +217,7 @@ class Config:
     registration: Registration = Registration()
     call: Call = Call()
     limits: Limits = Limits()
+    protection: Protection = Protection()
     links: Links = Links()
 
     def to_dict(self) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Table(NamedTuple):
 
 SETTING = Table("setting", 1, ("key", "value"))
 BINDING = Table("binding", 1, ("aor", "snapshot", "expires", "home", "written"))
+BAN = Table("ban", 1, ("address", "until", "reason", "made"))
 CALL = Table("call", 1, ("id", "host", "answered", "snapshot"))
 VERSIONED = (
     Table("extension", 2, ("domain", "number", "name", "ha1_md5", "ha1_sha256", "options", "version", "deleted")),
@@ -61,6 +62,7 @@ def refresh(source: Store, copy: Store, host: str, mine: Callable[[str], bool]) 
     wanted: list[tuple[Table, Iterable[Row]]] = [
         (SETTING, list(source.rows(SETTING.select()))),  # the versions among them first, for the same reason
         *((table, list(source.rows(table.select()))) for table in VERSIONED),
+        (BAN, list(source.rows(BAN.select()))),
         (BINDING, [row for row in source.rows(BINDING.select()) if mine(row[0])]),
         (CALL, list(source.rows(CALL.select(" WHERE host = ?"), host))),
     ]

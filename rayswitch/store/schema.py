@@ -75,4 +75,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE binding ADD COLUMN home TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE binding ADD COLUMN written {real} NOT NULL DEFAULT 0",
     ),
+    (
+        # Whose packets are dropped, from `made` to `until` (unix seconds).
+        """CREATE TABLE ban (
+            address TEXT PRIMARY KEY,
+            until {real} NOT NULL,
+            reason TEXT NOT NULL,
+            made {real} NOT NULL
+        )""",
+    ),
 )

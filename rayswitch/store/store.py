@@ -81,6 +81,11 @@ class Store:
             self.execute("UPDATE call SET host = ? WHERE host = ?", by, of)
         return self.calls(by)
 
+    def bans(self, after: float) -> list[tuple[str, float, str, float]]:
+        """(address, until, reason, made) of all that last beyond `after` (unix seconds), the oldest first."""
+        query = "SELECT address, until, reason, made FROM ban WHERE until > ? ORDER BY made"
+        return [(address, until, reason, made) for address, until, reason, made in self.rows(query, after)]
+
     def calls(self, host: str | None = None) -> list[tuple[str, str, bool, Any]]:
         """(id, host, answered, snapshot) of the calls in the journal, of one host or of all."""
         where, values = ("", ()) if host is None else (" WHERE host = ?", (host,))

@@ -19,10 +19,12 @@ __all__ = [
     "STATEMENTS",
     "Write",
     "add_cdr",
+    "drop_ban",
     "drop_binding",
     "drop_call",
     "drop_expired_bindings",
     "packed",
+    "put_ban",
     "put_binding",
     "put_call",
     "unpacked",
@@ -95,6 +97,13 @@ STATEMENTS: dict[str, Statement] = {
         " SET answered = excluded.answered, snapshot = excluded.snapshot WHERE call.host = excluded.host",
     ),
     "drop_call": Statement("call", 1, "DELETE FROM call WHERE id = ? AND host = ?"),
+    "put_ban": Statement(
+        "ban",
+        1,
+        "INSERT INTO ban (address, until, reason, made) VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE"
+        " SET until = excluded.until, reason = excluded.reason, made = excluded.made WHERE ban.until < excluded.until",
+    ),
+    "drop_ban": Statement("ban", 1, "DELETE FROM ban WHERE address = ?"),
     # The first row of a half call counts: a call may be closed again by whoever found its journal.
     "add_cdr": Statement(
         "cdr", 2, f"INSERT INTO cdr ({_NAMES}) VALUES ({_MARKS}) ON CONFLICT (call_id, leg) DO NOTHING"
@@ -143,6 +152,16 @@ def put_call(call: str, host: str, answered: bool, snapshot: Any) -> Write:
 def drop_call(call: str, host: str) -> Write:
     """The call of `host` is over and its rows are written."""
     return Write("drop_call", (text(call), host))
+
+
+def put_ban(address: str, until: float, reason: str, made: float) -> Write:
+    """`address` is banned from `made` to `until` (unix seconds); a ban that lasts longer already stays as it is."""
+    return Write("put_ban", (address, until, text(reason), made))
+
+
+def drop_ban(address: str) -> Write:
+    """`address` may come again."""
+    return Write("drop_ban", (address,))
 
 
 def add_cdr(row: dict[str, Any]) -> Write:

@@ -91,14 +91,17 @@ class Call:
 
 
 class Agent:
-    """A user agent on a UDP port of 127.0.0.1 that talks to `switch` ("127.0.0.1:5060")."""
+    """A user agent on a UDP port of `address` that talks to `switch` ("127.0.0.1:5060")."""
 
-    def __init__(self, switch: str, domain: str, media_port: Callable[[], int] = lambda: 9) -> None:
+    def __init__(
+        self, switch: str, domain: str, media_port: Callable[[], int] = lambda: 9, address: str = "127.0.0.1"
+    ) -> None:
         host, _, port = switch.rpartition(":")
+        self.address = address
         self._switch, self.domain, self._media_port = (host, int(port)), domain, media_port
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((address, 0))
         self.port = self._socket.getsockname()[1]
         self._waiting: dict[str, queue.SimpleQueue[Message]] = {}
         self._answered: dict[str, bytes] = {}
@@ -167,9 +170,9 @@ class Agent:
     ) -> bytes:
         kind = "Content-Type: application/sdp\r\n" if body else ""
         return (
-            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch};rport\r\n"
+            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.address}:{self.port};branch={branch};rport\r\n"
             f"Max-Forwards: 70\r\nFrom: {sender}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
-            f"CSeq: {sequence} {method}\r\nContact: <sip:agent@127.0.0.1:{self.port}>\r\n"
+            f"CSeq: {sequence} {method}\r\nContact: <sip:agent@{self.address}:{self.port}>\r\n"
             f"{headers}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 
@@ -181,8 +184,8 @@ class Agent:
         first = self.transact(method, uri, sender, to, call_id, 1, headers=headers, body=body)
         if first.status not in (401, 407):
             return first
-        credentials = _credentials(first, method, uri, number, password)
-        return self.transact(method, uri, sender, to, call_id, 2, headers=credentials + headers, body=body)
+        proof = credentials(first, method, uri, number, password)
+        return self.transact(method, uri, sender, to, call_id, 2, headers=proof + headers, body=body)
 
     def register(self, number: str, password: str, expires: int = 3600) -> Message:
         """Register `number` at this agent's address."""
@@ -274,7 +277,7 @@ class Agent:
         kind = "Content-Type: application/sdp\r\n" if body else ""
         return (
             f"SIP/2.0 {status}\r\n{rows}To: {request.get('to')}{tag}\r\n"
-            f"Contact: <sip:agent@127.0.0.1:{self.port}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"Contact: <sip:agent@{self.address}:{self.port}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 
     def __enter__(self) -> Self:
@@ -284,7 +287,7 @@ class Agent:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.sendto(b"\0", ("127.0.0.1", self.port))  # wakes the reader
+        self._socket.sendto(b"\0", (self.address, self.port))  # wakes the reader
         self._reader.join()
         self._socket.close()
 
@@ -299,7 +302,8 @@ def _target(message: Message) -> str:
     return found[1] if found else message.get("contact")
 
 
-def _credentials(challenge: Message, method: str, uri: str, number: str, password: str) -> str:
+def credentials(challenge: Message, method: str, uri: str, number: str, password: str) -> str:
+    """The header that answers a challenge, with MD5."""
     name = "WWW-Authenticate" if challenge.status == 401 else "Proxy-Authenticate"
     rows = [row for row in challenge.get_all(name.lower()) if "SHA-256" not in row]
     assert rows, f"no MD5 challenge in {challenge.rows}"
