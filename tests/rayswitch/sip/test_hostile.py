@@ -62,6 +62,13 @@ def converse(request: Request) -> None:
     Dialog.uac(outgoing(), answer).request("BYE", None).encode()
 
 
+def test_a_record_route_that_cannot_be_read_is_no_start_of_a_dialog() -> None:
+    whole = next(data for data in GOOD if data.startswith(b"INVITE"))
+    first, rest = whole.split(b"\r\n", 1)
+    assert readable(first + b"\r\nRecord-Route: <sip:p1;lr>\r\n" + rest)
+    assert not readable(first + b"\r\nRecord-Route: <,\r\n" + rest)
+
+
 @pytest.mark.parametrize("flow", [UDP, TCP])
 @pytest.mark.parametrize("data", GOOD, ids=range(len(GOOD)))
 def test_torture_messages_that_are_legal(data: bytes, flow: Flow) -> None:

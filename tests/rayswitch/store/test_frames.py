@@ -30,7 +30,8 @@ def test_any_cut_leaves_whole_records_from_the_beginning(written: list[Write], d
     found = read(whole[:cut])
     assert found == written[: len(found)]
     assert len(found) == sum(len(b"".join(map(framed, written[: n + 1]))) <= cut for n in range(len(written)))
-    assert read(whole[:cut] + bytes(40)) == found
+    padded = read(whole[:cut] + bytes(40))
+    assert padded == written[: len(padded)] and len(padded) - len(found) in (0, 1), "a tail of zeros may come back"
 
 
 @given(st.lists(writes, min_size=1, max_size=6), st.data())
