@@ -33,6 +33,7 @@ tools:
 	@sh tests/tools.sh
 
 soak: $(VENV)/.dev tools
+	$(BIN)/python -m benchmarks.outage
 	$(BIN)/python -m benchmarks.soak
 
 bench: $(VENV)/.dev tools

@@ -15,14 +15,13 @@ import time
 from pathlib import Path
 
 from actors import census
-from actors.cli import first_start
 from actors.daemons import GCS, RAYLET, daemons_of
 from actors.logs import write_log
+from actors.opening import open_store
 from actors.preflight import Refused, check_listeners, check_media, lock_data
 from actors.rundir import Record, digest, run_dir
 from actors.supervisor import StartFailed, Supervisor, become_subreaper, progress, sweep
 from rayswitch.config import Config
-from rayswitch.store import Store, StoreError
 
 __all__ = ["down", "up"]
 
@@ -45,6 +44,8 @@ def up(config: Config, file: Path | None = None) -> int:
             return _complain(str(refused), 2)
         except (StartFailed, OSError) as error:
             return _complain(str(error), 1)
+        except KeyboardInterrupt:  # before anything was started
+            return 0
 
 
 def down(config: Config) -> int:
@@ -82,13 +83,7 @@ def _running(config: Config) -> Record | None:
 def _check(config: Config) -> None:
     check_listeners(config)
     check_media(config)
-    try:
-        Store.open(config.store).close()
-        made = first_start.announcement(config, first_start.create(config))
-    except StoreError as error:
-        raise Refused(f"store: {error}") from error
-    if made:
-        print(made, flush=True)
+    open_store(config, progress)
 
 
 def _run(config: Config, running: Record | None) -> int:

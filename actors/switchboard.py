@@ -32,6 +32,7 @@ __all__ = ["Switchboard"]
 
 ASK_SECONDS = 2.0
 POLL_SECONDS = 10.0
+RETRY_SECONDS = 1.0
 ROLES = {"s": "sip gateway", "m": "media gateway", "c": "call pool", "r": "registration pool"}
 
 REGISTRATION = ("aor", "uri", "expires", "transport", "remote", "natted")
@@ -98,7 +99,7 @@ class Switchboard:
         """Now, and in case that nobody told us of a change (we may have been away)."""
         while True:
             await self._publish()
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS if self.alarms.standing else POLL_SECONDS)
 
     async def _publish(self) -> int:
         """Push the version when it is new; returns it once every gateway that is up has it."""

@@ -11,6 +11,8 @@ from rayswitch.store.pending import Pending
 
 __all__ = ["DatabaseThread"]
 
+PORTION = 1000
+"""Most records of one transaction when many wait: the loop gets its turn in between."""
 NOT_COPIED = {"add_cdr"}
 """A copy is for a process that starts again; it has no use for records of calls."""
 
@@ -98,7 +100,7 @@ class DatabaseThread(threading.Thread):
         """A group of the backlog; at its end, records go straight again."""
         backlog = self.common.backlog
         try:
-            group = backlog.read(GROUP)
+            group = backlog.read(PORTION)
             if group:
                 self.apply(group)
                 backlog.advance()

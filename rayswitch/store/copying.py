@@ -38,6 +38,8 @@ class Table(NamedTuple):
 
 
 SETTING = Table("setting", 1, ("key", "value"))
+SETTINGS = SETTING.select(" WHERE key = 'secret.nonce' OR key LIKE '%version%'")
+"""Not all of them: the authority of the links is for the Switchboard alone."""
 BINDING = Table("binding", 1, ("aor", "snapshot", "expires", "home", "written"))
 BAN = Table("ban", 1, ("address", "until", "reason", "made"))
 CALL = Table("call", 1, ("id", "host", "answered", "snapshot"))
@@ -49,7 +51,7 @@ VERSIONED = (
 
 def follow(source: Store, copy: Store) -> None:
     """Bring over the settings, and the rows that people have changed since the last time."""
-    settings = list(source.rows(SETTING.select()))  # first: a row that changes after this comes now and again
+    settings = list(source.rows(SETTINGS))  # first: a row that changes after this comes now and again
     with copy.transaction():
         for table in VERSIONED:
             ((newest,),) = copy.rows(f"SELECT max(version) FROM {table.name}")
@@ -60,7 +62,7 @@ def follow(source: Store, copy: Store) -> None:
 def refresh(source: Store, copy: Store, host: str, mine: Callable[[str], bool]) -> None:
     """Make `copy` hold what `host` needs: all that people keep, the bindings of whose names are `mine`, its calls."""
     wanted: list[tuple[Table, Iterable[Row]]] = [
-        (SETTING, list(source.rows(SETTING.select()))),  # the versions among them first, for the same reason
+        (SETTING, list(source.rows(SETTINGS))),  # the versions among them first, for the same reason
         *((table, list(source.rows(table.select()))) for table in VERSIONED),
         (BAN, list(source.rows(BAN.select()))),
         (BINDING, [row for row in source.rows(BINDING.select()) if mine(row[0])]),

@@ -89,7 +89,9 @@ class Postgres:
         return options
 
     def start(self) -> None:
-        """Start, and await that it takes connections."""
+        """Start, unless it runs, and await that it takes connections."""
+        if self.process is not None:
+            return
         options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
