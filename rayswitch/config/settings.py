@@ -194,9 +194,9 @@ class Protection:
     source_burst: int = setting(whole(1, 1_000_000), 10_000, "Messages that one address may send at once.")
     total_rate: int = setting(whole(0, 10_000_000), 0, "Messages a second from all addresses together. 0: no limit.")
     overload_low: float = setting(
-        seconds(0.01, 10), 0.1, "Seconds of waiting at which the first new requests are answered 503."
+        seconds(0.01, 10), 0.05, "Seconds of waiting at which the first new requests are answered 503."
     )
-    overload_high: float = setting(seconds(0.02, 20), 0.3, "Seconds of waiting at which all of them are.")
+    overload_high: float = setting(seconds(0.02, 20), 0.15, "Seconds of waiting at which all of them are.")
 
 
 @dataclass(frozen=True, slots=True)

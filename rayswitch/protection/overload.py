@@ -21,7 +21,7 @@ class Overload:
 
     __slots__ = ("behind", "high", "low", "queue", "refused", "saved", "seconds")
 
-    def __init__(self, low: float = 0.1, high: float = 0.3) -> None:
+    def __init__(self, low: float = 0.05, high: float = 0.15) -> None:
         self.low = low
         self.high = high
         self.seconds = FIRST_GUESS

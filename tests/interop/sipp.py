@@ -44,11 +44,17 @@ class Result(NamedTuple):
     unexpected: int
     response_times: list[float]
     errors: str
+    refusal_times: Sequence[float] = ()
 
     def percentile(self, share: float) -> float:
         """The response time that `share` of the calls kept."""
-        ordered = sorted(self.response_times)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+        return percentile(self.response_times, share)
+
+
+def percentile(times: Sequence[float], share: float) -> float:
+    """What `share` of these times do not exceed."""
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 class Sipp:
@@ -174,8 +180,9 @@ class Sipp:
             repeated_by_sipp=sum(n for name, n in repeated.items() if name in sent),
             repeated_by_switch=sum(n for name, n in repeated.items() if name not in sent),
             unexpected=total("_Unexp"),
-            response_times=self._response_times(),
+            response_times=self._times("1"),
             errors=self._read("errors"),
+            refusal_times=tuple(self._times("2")),
         )
 
     def _last_row(self, name: str) -> dict[str, str]:
@@ -183,12 +190,14 @@ class Sipp:
             rows = [row for row in csv.reader(file, delimiter=";") if row]
         return dict(zip(rows[0], rows[-1], strict=False))
 
-    def _response_times(self) -> list[float]:
+    def _times(self, timer: str) -> list[float]:
+        """What timer number `timer` of the scenario has measured."""
         path = self._folder / f"{self._scenario}_{self._process.pid}_rtt.csv"
         if not path.exists():
             return []
         with path.open(newline="") as file:
-            return [float(row[1]) / 1000 for row in list(csv.reader(file, delimiter=";"))[1:]]
+            rows = list(csv.reader(file, delimiter=";"))[1:]
+        return [float(row[1]) / 1000 for row in rows if row[2] == timer]
 
     def _read(self, name: str) -> str:
         path = self._folder / name

@@ -114,7 +114,7 @@ def test_the_switchboard_is_killed(populated: Switch, conversation: Conversation
     populated.kill(SWITCHBOARD)
     fresh = users(1000, 200)
     result = register(populated.ipv4, DOMAIN, fresh)
-    assert result._replace(response_times=[]) == (len(fresh), 0, 0, 0, 0, [], ""), result.errors
+    assert result[:5] == (len(fresh), 0, 0, 0, 0), result.errors
     late = conversation.call(CALLERS[CALLS + 1], CALLEES[1].number)
     assert late.near.bye().status == 200
     await_true(lambda: SWITCHBOARD in {row["role"] for row in _processes(populated)}, "another Switchboard")
