@@ -61,8 +61,7 @@ class DatabaseThread(threading.Thread):
         elif common.wake.wait():
             common.wake.clear()  # before the look at what waits: a wake-up after this line is never lost
             common.gather()
-            while self.straight():
-                pass
+            self.straight()
 
     def begin(self) -> None:
         """What an earlier process has left, and a reserve for bad times."""
@@ -77,24 +76,25 @@ class DatabaseThread(threading.Thread):
             self.common.step_aside()
         self.scanned.set()
 
-    def straight(self) -> bool:
-        """One group of what waits; False when there is none, or records go aside from now on."""
+    def straight(self) -> None:
+        """One group of what waits; when the database does not take it, records go aside from now on."""
         common = self.common
         with common.lock:
             group = common.course.for_database(GROUP, time.monotonic())
         if not group:
-            return False
+            return
         try:
             self.apply([item.write for item in group])
         except StoreError as error:
             self.hang_up()
             common.alarms.away(str(error))
             common.step_aside()
-            return False
+            return
         with common.lock:
             done = common.course.committed()
         common.settle(done)
-        return True
+        if len(group) == GROUP or common.closing:
+            common.wake.set()  # there may be more, of which nobody tells any more
 
     def bring_in(self) -> None:
         """A group of the backlog; at its end, records go straight again."""

@@ -23,13 +23,14 @@ class DiskThread(threading.Thread):
         while common.wake_disk.wait():
             common.wake_disk.clear()  # before the look at what waits: a wake-up after this line is never lost
             common.gather()
-            while self.land():
-                pass
+            self.land()
             if common.closing:
+                while self.land():
+                    pass
                 return
 
     def land(self) -> bool:
-        """One group; False when there is none, or the disk does not take it and nobody has time to wait."""
+        """One group; False when there is none, or the disk does not take it."""
         common = self.common
         with common.lock:
             group = common.course.for_disk(GROUP)
@@ -44,9 +45,12 @@ class DiskThread(threading.Thread):
                 common.course.not_kept()
             common.alarms.no_disk(getattr(error, "strerror", None) or str(error))
             common.rest()
-            return not common.closing
+            common.wake_disk.set()
+            return False
         with common.lock:
             done = common.course.kept()
         common.alarms.disk_works()
         common.settle(done)
+        if len(group) == GROUP:
+            common.wake_disk.set()  # there may be more, of which nobody tells any more
         return True

@@ -23,6 +23,7 @@ class Dialect(Protocol):
 
     types: ClassVar[dict[str, str]]
     begin: ClassVar[str]
+    batch_is_whole: ClassVar[bool]  # `executemany` does all or nothing without a transaction around it
     alone: ClassVar[str]  # "", or what keeps every other transaction that says it waiting until this one ends
     errors: ClassVar[tuple[type[BaseException], ...]]
 

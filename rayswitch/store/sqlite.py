@@ -42,6 +42,7 @@ class Sqlite:
         "serial": "INTEGER PRIMARY KEY",
     }
     begin: ClassVar[str] = "BEGIN IMMEDIATE"  # a deferred one could fail half way, when another writer got in between
+    batch_is_whole: ClassVar[bool] = False
     alone: ClassVar[str] = ""  # there is one writer at a time anyway
     errors: ClassVar[tuple[type[BaseException], ...]] = (sqlite3.Error,)
 

@@ -7,7 +7,7 @@ append `Write` values to a journal, whose thread gives them to `apply` in groups
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
@@ -65,7 +65,8 @@ class Store:
         groups: dict[str, list[tuple[Any, ...]]] = {}
         for write in last.values():
             groups.setdefault(write.statement, []).append(write.params)
-        with self.transaction():
+        alone = len(groups) == 1 and self.dialect.batch_is_whole
+        with nullcontext() if alone else self.transaction():
             for name, rows in groups.items():
                 self.execute_many(STATEMENTS[name].sql, rows)
 

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.interop.ports import free_port
-from tests.interop.processes import await_true, descendants
+from tests.interop.processes import TICK, await_true, cpu_seconds, descendants
 
 __all__ = ["OWNER", "PASSWORD", "Postgres"]
 
@@ -140,6 +140,13 @@ class Postgres:
     def pids(self) -> list[int]:
         """The server and its processes."""
         return descendants(self.process.pid) if self.process is not None and self.process.poll() is None else []
+
+    def cpu(self) -> float:
+        """Seconds of CPU of the server and all its processes so far, those that have ended included."""
+        if self.process is None:
+            return 0.0
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return cpu_seconds(self.pids()) + (int(fields[13]) + int(fields[14])) / TICK
 
     def new_database(self) -> str:
         """The URL of an empty database, with the file of its password."""
