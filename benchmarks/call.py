@@ -85,8 +85,8 @@ class Journal:
     def append(self, *writes: Any) -> None:
         pass
 
-    def durable(self, write: Any, callback: Any) -> None:
-        callback()
+    def durable(self, write: Any, kept: Any, refused: Any = None) -> None:
+        kept()
 
 
 class Bench:
