@@ -8,6 +8,7 @@
     exchange   re-INVITE and UPDATE from either side, glare (RFC 3264, 3311)
     relay      OPTIONS, INFO, MESSAGE inside the dialog
     release    CANCEL, BYE, timers, figures, the CDR
+    revival    after a restart: who is still there?
 
     phases:   setup → ringing → (answering) → answered → ending
                   └────────┴───────────┴─────────────────↗
@@ -33,7 +34,7 @@ from rayswitch.calls.events import (
     Release,
     TimerFired,
 )
-from rayswitch.calls.features import answer, branches, exchange, relay, release, setup
+from rayswitch.calls.features import answer, branches, exchange, relay, release, revival, setup
 from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.record import CallRecord
@@ -278,6 +279,7 @@ class Call:
         if self.phase == "answered":
             self.media_restarted(MediaGatewayRestarted())
             answer.resumed(self)
+            revival.resumed(self)
         else:
             release.lost(self)
             self.out.append(fx.Ended())
@@ -299,6 +301,7 @@ TIMERS: dict[str, Callable[[Call, Any], None]] = {
     "no-answer": branches.no_answer,
     "2xx": answer.again,
     "record": release.write_now,
+    "still there?": revival.ask,
 }
 
 HANDLERS: dict[type, Callable[[Call, Any], None]] = {

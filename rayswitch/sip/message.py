@@ -274,8 +274,6 @@ def _check(message: Request | Response) -> None:
         message.max_forwards = max_forwards(message)
     if "contact" in names:
         message.contacts = contacts(message)
-    if "record-route" in names:
-        message.values("record-route")  # a dialog is made of it, and later is too late to object
 
 
 def respond(

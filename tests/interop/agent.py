@@ -69,6 +69,7 @@ class Call:
         self.call_id, self.target = message.get("call-id"), _target(message)
         self.local_port, self.remote_port = local_port, message.media_port
         self.ended = threading.Event()
+        self.left = False
         self.sequence = 10
 
     def request(self, method: str, body: str = "", timeout: float = 32.0) -> Message:
@@ -87,6 +88,7 @@ class Call:
 
     def bye(self) -> Message:
         """End the call."""
+        self.left = True
         return self.request("BYE")
 
 
@@ -248,9 +250,11 @@ class Agent:
         elif method == "INVITE":
             self._take_invite(request, branch)
         elif method != "ACK":
-            self._answered[branch + method] = self._response(request, "200 OK")
-            self._socket.sendto(self._answered[branch + method], self._switch)
             call = self.calls.get(request.get("call-id"))
+            in_it = call is not None and not call.left and not call.ended.is_set()
+            status = "200 OK" if in_it or method == "BYE" else "481 Call/Transaction Does Not Exist"
+            self._answered[branch + method] = self._response(request, status)
+            self._socket.sendto(self._answered[branch + method], self._switch)
             if method == "BYE" and call:
                 call.ended.set()
 

@@ -299,6 +299,34 @@ def test_an_answer_that_was_never_heard_ends_after_the_restart() -> None:
     assert room.ended and room.row()["sip_status"] == 408 and room.row()["cause"] == "No ACK"
 
 
+@both
+def test_a_side_that_hung_up_while_the_process_died_ends_the_call(first: str) -> None:
+    room = talking()
+    room.clock.run(60)
+    room.restart()
+    room.clock.run(5)
+    me, other = sides(room, first)
+    assert [phone.got[-1].method for phone in (me, other)] == ["OPTIONS", "OPTIONS"]
+    other.reply(200)
+    assert room.call.phase == "answered"
+    me.reply(481)
+    assert me.got[-1].method == "OPTIONS" and other.got[-1].method == "BYE"
+    room.settle()
+    assert room.ended and room.row()["release_side"] == first
+
+
+@both
+def test_whoever_cannot_be_asked_after_a_restart_is_left_alone(first: str) -> None:
+    room = talking()
+    room.restart()
+    room.a.ack()
+    room.clock.run(5)
+    me, other = sides(room, first)
+    me.gone()
+    other.silent()
+    assert room.call.phase == "answered" and not room.records
+
+
 def test_two_restarts_do_not_make_an_answer_heard() -> None:
     room = Switchroom()
     room.a.invite()
