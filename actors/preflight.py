@@ -16,7 +16,7 @@ from rayswitch.config import Config, Listener
 
 __all__ = ["Refused", "check_listeners", "check_media", "lock_data"]
 
-_KINDS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
+_KINDS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM, "tls": socket.SOCK_STREAM}
 
 
 class Refused(Exception):
@@ -48,6 +48,18 @@ def check_listeners(config: Config) -> None:
     """Raises Refused for the first listener that cannot be bound."""
     for listener in config.sip.listen:
         _try(listener, f"sip.listen: {listener}")
+    if config.sip.tls.certificate:
+        _try_certificates(config)
+
+
+def _try_certificates(config: Config) -> None:
+    from gateways.sip.certificates import Certificates
+
+    try:
+        Certificates(config.sip.tls)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise Refused(f"sip.tls: {config.sip.tls.certificate}: cannot be used: {what}") from error
 
 
 def check_media(config: Config) -> None:
@@ -65,11 +77,11 @@ def _try(listener: Listener, name: str) -> None:
     with closing(probe):
         if family == socket.AF_INET6:
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if listener.transport == "tcp":  # a connection of an earlier run in TIME_WAIT does not make it busy
+        if listener.transport != "udp":  # a connection of an earlier run in TIME_WAIT does not make it busy
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((listener.host, listener.port))
-            if listener.transport == "tcp":
+            if listener.transport != "udp":
                 probe.listen(1)
         except OSError as error:
             raise Refused(f"{name}: {_REASONS.get(error.errno or 0, error.strerror)}") from error

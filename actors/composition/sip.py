@@ -16,9 +16,11 @@ from actors.protection import Protection
 from actors.registration import RegistrationShell
 from actors.sip_port import LocalSip, RemoteSip, carry_out
 from actors.trace_feed import TraceFeed
+from gateways.sip.certificates import LOOK_SECONDS, Certificates
 from gateways.sip.gateway import SipGateway
 from gateways.sip.sockets import SipSockets
 from gateways.sip.tcp import TcpLimits
+from gateways.wheel import Wheel
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.leg import hostport
 from rayswitch.config import Config
@@ -91,6 +93,9 @@ def make_gateway(parts: Parts, peers: LinkPeers) -> SipGateway:
     """Sockets, transactions and their shell; numbers of transactions never repeat those of an earlier process."""
     config, me = parts.config, parts.me
     limits = config.limits
+    certificates = Certificates(config.sip.tls) if config.sip.tls.certificate else None
+    if certificates is not None:
+        watch(certificates, parts.wheel)
     layer = TransactionLayer(parts.identifiers(me), Timers(t1=config.sip.t1), first=time.time_ns() >> 10)
 
     def sockets(gateway: SipGateway) -> SipSockets:
@@ -103,11 +108,18 @@ def make_gateway(parts: Parts, peers: LinkPeers) -> SipGateway:
             TcpLimits(limits.tcp_connections, limits.tcp_idle, limits.tcp_half_open, limits.tcp_per_source),
             gateway.refuse,
             gateway.loaded,
+            certificates,
         )
 
     gateway = SipGateway(me, layer, parts.wheel, parts.clock, sockets, peers if peers.others else None)
     peers.serve(gateway.forwarded, gateway.send, gateway.cancel_forwarded)
     return gateway
+
+
+def watch(certificates: Certificates, wheel: Wheel) -> None:
+    """Read the certificates again when they change."""
+    certificates.refresh()
+    wheel.start(LOOK_SECONDS, watch, certificates, wheel)
 
 
 def serve_remote(gateway: SipGateway, links: Links) -> None:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 
+from gateways.sip.certificates import Certificates
 from gateways.sip.kernel_filter import attach
 from gateways.sip.tcp import TcpLimits, TcpSockets
 from gateways.sip.udp import Load, Receive, UdpListener
@@ -37,13 +38,19 @@ class SipSockets:
         limits: TcpLimits | None = None,
         malformed: Callable[[BadMessage, Flow], None] = lambda error, flow: None,
         load: Load = lambda messages, seconds, waiting: None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.gateway_id = gateway_id
         self.listen = listen
         self.receive = receive
         self.failed = failed
         self.load = load
-        self.tcp = TcpSockets(gateway_id, receive, failed, malformed, wheel, limits or TcpLimits())
+        limits = limits or TcpLimits()
+        self.tcp = TcpSockets(gateway_id, receive, failed, malformed, wheel, limits)
+        self.streams = {"TCP": self.tcp}
+        """Connections by transport."""
+        if certificates is not None:
+            self.streams["TLS"] = TcpSockets(gateway_id, receive, failed, malformed, wheel, limits, certificates)
         self.udp: dict[Address, UdpListener] = {}
         """By the address they are bound to."""
         self.ways: dict[Address, UdpListener] = {}
@@ -64,8 +71,8 @@ class SipSockets:
     async def open(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> int:
         """One listener; the port it got."""
         host = listener.host
-        if listener.transport == "tcp":
-            return await self.tcp.listen(host, listener.port)
+        if listener.transport != "udp":
+            return await self.streams[listener.transport.upper()].listen(host, listener.port)
         local_for = routed if host in WILDCARDS else lambda remote: host
         made = UdpListener(host, listener.port, self.receive, local_for, self.load)
         self.udp[(host, made.port)] = made
@@ -79,13 +86,17 @@ class SipSockets:
             listener.close(loop)
         self.udp.clear()
         self.ways.clear()
-        await self.tcp.close()
+        for streams in self.streams.values():
+            await streams.close()
 
     def block(self, hosts: Collection[str]) -> None:
         """Have the kernel drop what comes from these hosts, and close what connections they have."""
-        for made in [*(listener.socket for listener in self.udp.values()), *self.tcp.sockets]:
-            attach(made, hosts)
-        self.tcp.abort(hosts)
+        for listener in self.udp.values():
+            attach(listener.socket, hosts)
+        for streams in self.streams.values():
+            for made in streams.sockets:
+                attach(made, hosts)
+            streams.abort(hosts)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send, or tell that it cannot be."""
@@ -93,7 +104,8 @@ class SipSockets:
             listener = self.ways.get(flow.local) or self.way(flow)
             sent = listener is not None and listener.send(flow.remote, data)
         else:
-            sent = self.tcp.send(flow, data)
+            streams = self.streams.get(flow.transport)
+            sent = streams is not None and streams.send(flow, data)
         if not sent:
             self.failed(flow)
 
@@ -121,12 +133,12 @@ class SipSockets:
         if transport == "UDP":
             made = self.udp_for(remote[0])
             return made.flows.get(remote) or made.flow_to(remote) if made else None
-        listener = self.listener_for(transport.lower(), remote[0])
-        if listener is None:
+        listener, streams = self.listener_for(transport.lower(), remote[0]), self.streams.get(transport)
+        if listener is None or streams is None:
             return None
         if listener.host in WILDCARDS:
-            return self.tcp.flow_to((routed(remote[0]), listener.port), remote)
-        return self.tcp.flow_to((listener.host, listener.port), remote, source=listener.host)
+            return streams.flow_to((routed(remote[0]), listener.port), remote)
+        return streams.flow_to((listener.host, listener.port), remote, source=listener.host)
 
     def listener_for(self, transport: str, host: str) -> Listener | None:
         """The listener of a transport for what goes to `host`: bound to the address that the kernel would send from,
@@ -140,7 +152,10 @@ class SipSockets:
 
     def connected(self, flow: Flow) -> bool:
         """Can something be sent over this flow without opening it anew?"""
-        return flow.transport == "UDP" or flow.connection in self.tcp.connections
+        if flow.transport == "UDP":
+            return True
+        streams = self.streams.get(flow.transport)
+        return streams is not None and flow.connection in streams.connections
 
     def counters(self) -> dict[str, int]:
         """Since the start: kernel drops, sends that failed, connections and what was done to them."""
@@ -148,7 +163,7 @@ class SipSockets:
             "kernel_drops": sum(made.drops() for made in self.udp.values()),
             "receive_buffer": min((made.buffer for made in self.udp.values()), default=0),
             "unsent": sum(made.unsent for made in self.udp.values()),
-            **self.tcp.counters(),
+            **{name: figure for streams in self.streams.values() for name, figure in streams.counters().items()},
         }
 
 

@@ -1,4 +1,4 @@
-"""SIP over TCP (RFC 3261 §18): listeners, and connections by number, reused in both directions, limited in number.
+"""SIP over TCP and TLS (RFC 3261 §18): listeners, and connections by number, reused in both directions, bounded.
 
 A connection has a number for life; a flow names it by that.  Outgoing ones are made on demand and queue what is to be
 sent until they stand.  `tcp_connection.py` has what happens on one of them.
@@ -12,7 +12,9 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
+from gateways.sip.certificates import Certificates
 from gateways.sip.tcp_connection import TcpConnection
 from gateways.sip.udp import Receive, bound_socket
 from gateways.wheel import Wheel
@@ -22,6 +24,8 @@ from rayswitch.sip.message import BadMessage
 CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 1.0
 BACKLOG = 1024
+FIRST = {"TCP": 1, "TLS": 1 << 32}
+"""Numbers of connections: a number is one connection, whatever is spoken on it."""
 NOWHERE = Flow("TCP", ("", 0), ("", 0))
 """Of a connection that was not let in yet."""
 
@@ -51,7 +55,12 @@ class TcpSockets:
         malformed: Callable[[BadMessage, Flow], None],
         wheel: Wheel,
         limits: TcpLimits,
+        certificates: Certificates | None = None,
     ) -> None:
+        """With `certificates` it is TLS that is spoken."""
+        self.transport = "TLS" if certificates else "TCP"
+        self.certificates = certificates
+        self.numbers = itertools.count(FIRST[self.transport])
         self.gateway_id = gateway_id
         self.receive = receive
         self.failed = failed
@@ -66,7 +75,6 @@ class TcpSockets:
         self.servers: list[asyncio.Server] = []
         self.sockets: list[socket.socket] = []
         """Those that listen."""
-        self.numbers = itertools.count(1)
         self.refused = self.timed_out = self.unframed = self.choked = 0
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
@@ -76,8 +84,11 @@ class TcpSockets:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         made = bound_socket(family, socket.SOCK_STREAM, host, port)
         loop = asyncio.get_running_loop()
+        secure: dict[str, Any] = {}
+        if self.certificates is not None:
+            secure = {"ssl": self.certificates.server, "ssl_handshake_timeout": self.limits.half_open}
         server = await loop.create_server(
-            lambda: TcpConnection(self, NOWHERE, incoming=True), sock=made, backlog=BACKLOG
+            lambda: TcpConnection(self, NOWHERE, incoming=True), sock=made, backlog=BACKLOG, **secure
         )
         self.servers.append(server)
         self.sockets.append(made)
@@ -111,7 +122,7 @@ class TcpSockets:
     def enter(self, connection: TcpConnection, local: Address, remote: Address) -> None:
         """Number a connection."""
         number = next(self.numbers)
-        connection.flow = Flow("TCP", local, remote, self.gateway_id, number)
+        connection.flow = Flow(self.transport, local, remote, self.gateway_id, number)
         self.connections[number] = connection
         self.by_remote[remote] = connection
 
@@ -140,7 +151,14 @@ class TcpSockets:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await loop.create_connection(lambda: connection, host, port, local_addr=local)
+                await loop.create_connection(
+                    lambda: connection,
+                    host,
+                    port,
+                    local_addr=local,
+                    ssl=self.certificates.client if self.certificates else None,
+                    server_hostname="" if self.certificates else None,
+                )
         except (OSError, TimeoutError):
             connection.lost()
 
@@ -184,10 +202,11 @@ class TcpSockets:
 
     def counters(self) -> dict[str, int]:
         """Connections now; since the start: not let in, out of patience, not to be followed, not reading."""
+        name = self.transport.lower()
         return {
-            "tcp_connections": len(self.connections),
-            "tcp_refused": self.refused,
-            "tcp_timed_out": self.timed_out,
-            "tcp_unframed": self.unframed,
-            "tcp_choked": self.choked,
+            f"{name}_connections": len(self.connections),
+            f"{name}_refused": self.refused,
+            f"{name}_timed_out": self.timed_out,
+            f"{name}_unframed": self.unframed,
+            f"{name}_choked": self.choked,
         }

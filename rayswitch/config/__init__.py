@@ -8,7 +8,7 @@ knows lines, `reading.py` brings them together, `checks.py` compares values with
 from rayswitch.config.document import ConfigError
 from rayswitch.config.kinds import Listener, PortRange
 from rayswitch.config.reading import load, parse
-from rayswitch.config.settings import Actors, Call, Config, Limits, Links, Media, Placement, Registration, Sip
+from rayswitch.config.settings import Actors, Call, Config, Limits, Links, Media, Placement, Registration, Sip, Tls
 
 __all__ = [
     "Actors",
@@ -23,6 +23,7 @@ __all__ = [
     "PortRange",
     "Registration",
     "Sip",
+    "Tls",
     "load",
     "parse",
 ]

@@ -27,6 +27,25 @@ def listeners_once(config: Config) -> Finding | None:
     return None
 
 
+def streams_apart(config: Config) -> Finding | None:
+    """TLS and TCP both listen on ports of TCP, and SO_REUSEPORT would hide that they are the same."""
+    taken = {(listener.host, listener.port) for listener in config.sip.listen if listener.transport == "tcp"}
+    for listener in config.sip.listen:
+        if listener.transport == "tls" and (listener.host, listener.port) in taken:
+            return ("sip.listen",), f"expected another port than that of tcp:// for {listener}"
+    return None
+
+
+def tls_complete(config: Config) -> Finding | None:
+    """A TLS listener needs a certificate to show, and a check of others somebody to believe."""
+    tls = config.sip.tls
+    if not tls.certificate and any(listener.transport == "tls" for listener in config.sip.listen):
+        return ("sip.listen",), "expected sip.tls.certificate to be set for a tls:// listener"
+    if tls.clients != "no" and not tls.authorities:
+        return ("sip.tls.clients",), f"expected sip.tls.authorities to be set for {tls.clients!r}"
+    return None
+
+
 def link_ports_suffice(config: Config) -> Finding | None:
     """Any host may come to run on any node, and a port that is taken would keep it from starting there."""
     ports, media = config.links.ports, config.media.gateways
@@ -37,7 +56,7 @@ def link_ports_suffice(config: Config) -> Finding | None:
     if ports.last - ports.first + 1 < hosts:
         return ("links.ports",), f"expected at least {hosts} ports, one for each process"
     for listener in config.sip.listen:
-        if listener.transport == "tcp" and listener.port in ports:
+        if listener.transport != "udp" and listener.port in ports:
             return ("links.ports", "sip.listen"), f"expected ports clear of SIP's, but {ports} holds that of {listener}"
     return None
 
@@ -70,6 +89,8 @@ def expiry_ordered(config: Config) -> Finding | None:
 
 CHECKS: tuple[Callable[[Config], Finding | None], ...] = (
     listeners_once,
+    streams_apart,
+    tls_complete,
     ports_apart,
     media_families,
     ports_suffice,

@@ -17,7 +17,7 @@ __all__ = ["Kind", "Listener", "PortRange", "choice", "seconds", "whole"]
 
 T = TypeVar("T")
 
-SIP_PORT = 5060
+SIP_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _HIGHEST_PORT = 65535
 _LONGEST_NAME = 253
 
@@ -33,7 +33,7 @@ class Kind(Generic[T]):
 
 
 class Listener(NamedTuple):
-    """Where SIP is received: transport "udp" or "tcp", a numeric address without brackets, a port."""
+    """Where SIP is received: transport "udp", "tcp" or "tls", a numeric address without brackets, a port."""
 
     transport: str
     host: str
@@ -123,25 +123,25 @@ def _address(text: str) -> str:
 
 def _read_listener(text: str) -> Listener:
     transport, separator, rest = text.partition("://")
-    if not separator or transport not in ("udp", "tcp"):
-        raise ValueError("it does not begin with udp:// or tcp://")
-    host, port = _host_and_port(rest)
+    if not separator or transport not in SIP_PORTS:
+        raise ValueError("it does not begin with udp://, tcp:// or tls://")
+    host, port = _host_and_port(rest, SIP_PORTS[transport])
     return Listener(transport, host, port)
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def _host_and_port(text: str, usual: int) -> tuple[str, int]:
     if text.startswith("["):
         inside, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
             raise ValueError("its IPv6 address has no closing bracket")
-        host, port = _address(inside), rest[1:] if rest else str(SIP_PORT)
+        host, port = _address(inside), rest[1:] if rest else str(usual)
         if ":" not in host:
             raise ValueError("only an IPv6 address stands in brackets")
         return host, _port(port)
     if text.count(":") > 1:
         raise ValueError("an IPv6 address stands in brackets")
     host, colon, port = text.partition(":")
-    return _address(host), _port(port if colon else str(SIP_PORT))
+    return _address(host), _port(port if colon else str(usual))
 
 
 def _port(text: str) -> int:
@@ -223,7 +223,9 @@ def _read_path(text: str) -> str:
     return text
 
 
-LISTENER = Kind("a URL such as udp://192.0.2.1:5060 or tcp://[2001:db8::1]:5060", _read_listener, str)
+LISTENER = Kind(
+    "a URL such as udp://192.0.2.1:5060, tcp://[2001:db8::1]:5060 or tls://192.0.2.1:5061", _read_listener, str
+)
 PORTS = Kind("a range such as 20000-29999, from 1024 to 65535, even at the start", _read_ports, str)
 LINK_PORTS = Kind(
     "any, or a range such as 7000-7099, from 1024 to 65535",
@@ -234,6 +236,7 @@ LINK_ADDRESS = Kind("auto or an IP address of this machine", _read_link_address)
 MEDIA_ADDRESS = Kind("auto or an IP address of this machine", _read_media_address)
 DOMAIN = Kind("a domain name such as example.com", _read_domain)
 NETWORK = Kind("an address or a network such as 192.0.2.0/24 or 2001:db8::/32", _read_network)
+FILE = Kind("the path of a file", lambda text: text if not text else _read_path(text))
 PATH = Kind("the path of a folder", _read_path)
 STORE = Kind(
     "sqlite:///FILE (four slashes when FILE is absolute) or postgresql://USER@HOST:PORT/DATABASE",

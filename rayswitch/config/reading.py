@@ -10,7 +10,7 @@ from typing import Any
 from rayswitch.config.checks import CHECKS
 from rayswitch.config.database import SQLITE, located
 from rayswitch.config.document import ConfigError, Document, Node, of_values, read
-from rayswitch.config.settings import Config
+from rayswitch.config.settings import Config, Tls
 
 __all__ = ["from_values", "load", "parse"]
 
@@ -40,9 +40,18 @@ def from_values(values: dict[str, Any]) -> Config:
 
 def _located(config: Config, folder: Path) -> Config:
     data = folder / Path(config.data).expanduser()
+    config = replace(config, sip=replace(config.sip, tls=_files_of(config.sip.tls, folder)))
     if config.store == Config().store:  # the database follows the data folder unless it was named
         return replace(config, data=str(data), store=f"{SQLITE}{data / 'rayswitch.db'}")
     return replace(config, data=str(data), store=located(config.store, folder))
+
+
+def _files_of(tls: Tls, folder: Path) -> Tls:
+    """Its files with absolute paths."""
+    names = ("certificate", "key", "authorities")
+    return replace(
+        tls, **{name: str(folder / Path(path).expanduser()) for name in names if (path := getattr(tls, name))}
+    )
 
 
 class _Reader:

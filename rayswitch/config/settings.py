@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from rayswitch.config.kinds import (
     ANY_PORT,
     DOMAIN,
+    FILE,
     LINK_ADDRESS,
     LINK_PORTS,
     LISTENER,
@@ -26,7 +27,19 @@ from rayswitch.config.kinds import (
     whole,
 )
 
-__all__ = ["Actors", "Call", "Config", "Limits", "Links", "Media", "Placement", "Protection", "Registration", "Sip"]
+__all__ = [
+    "Actors",
+    "Call",
+    "Config",
+    "Limits",
+    "Links",
+    "Media",
+    "Placement",
+    "Protection",
+    "Registration",
+    "Sip",
+    "Tls",
+]
 
 T = TypeVar("T")
 
@@ -52,6 +65,22 @@ RTP_PORTS: PortRange = setting(
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """SIP over TLS 1.2 and 1.3; files in PEM, read again when they change."""
+
+    certificate: str = setting(
+        FILE, "", "Certificate of the switch and those that lead to its authority, relative to the configuration file."
+    )
+    key: str = setting(FILE, "", "Its private key, without a password; not needed when it is in `certificate`.")
+    authorities: str = setting(FILE, "", "Certificates of the authorities that phones and trunks may be signed by.")
+    clients: str = setting(
+        choice("no", "optional", "required"),
+        "no",
+        "Are phones and trunks asked for a certificate, and is it checked against `authorities`?",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Sip:
     """SIP gateways."""
 
@@ -68,6 +97,7 @@ class Sip:
         0.5,
         "Round-trip time estimate T1 in seconds: the first retransmission (RFC 3261 §17.1.1.1).",
     )
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)
