@@ -163,7 +163,7 @@ def test_mistakes_are_named_with_their_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("127.0.0.1:5060", "it does not begin with udp:// or tcp://"),
+        ("127.0.0.1:5060", "it does not begin with udp://, tcp:// or tls://"),
         ("udp://::1:5060", "an IPv6 address stands in brackets"),
         ("udp://[::1", "its IPv6 address has no closing bracket"),
         ("udp://[::1]5060", "its IPv6 address has no closing bracket"),

@@ -200,16 +200,25 @@ def test_media_refused_is_503_before_anything_rings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    ("body", "headers", "status"),
     [
-        (b"v=0\r\nnonsense", 400),
-        (sdp("10.0.0.1", 0), 488),
+        (b"v=0\r\nnonsense", (), 400),
+        (sdp("10.0.0.1", 0), (), 488),
+        (None, (("record-route", '<sip:proxy;lr>, "open <sip:x>, <'),), 400),
     ],
 )
-def test_an_invite_that_cannot_be_served(body: bytes, status: int) -> None:
+def test_an_invite_that_cannot_be_served(body: bytes, headers: tuple[tuple[str, str], ...], status: int) -> None:
     room = Switchroom()
-    room.a.invite(body)
+    room.a.invite(body, *headers)
     assert room.a.statuses() == [status] and room.ended and room.b.got == []
+
+
+def test_a_2xx_that_makes_no_dialog_is_a_failure_of_that_device() -> None:
+    room = ringing(2)
+    room.b.reply(200, ANSWER, ("record-route", "<sip:proxy;lr>, <sip:x"))
+    assert 200 not in room.a.statuses()
+    room.devices[1].reply(200, ANSWER)
+    assert room.a.statuses()[-1] == 200
 
 
 def test_an_answer_without_a_session_is_no_answer() -> None:
