@@ -131,7 +131,7 @@ class CallShell:
         self.wheel.start(effect.delay, self.host.tell, KIND, id, TimerFired(effect.name, effect.data))
 
     def locate(self, id: str, effect: fx.Locate) -> None:
-        self.location.look_up(effect.aor, lambda contacts: self.host.tell(KIND, id, Located(contacts)))
+        self.location.look_up(effect.aor, lambda contacts: self.host.tell(KIND, id, Located(contacts, effect.aor)))
 
     def reserve(self, id: str, effect: fx.ReserveMedia) -> None:
         def done(gateway: str, ports: list[Any] | None) -> None:

@@ -2,8 +2,10 @@
 
 `Call` owns the state and turns an event into effects; what it *does* is one file per behaviour under `features/`:
 
-    setup      the dialled number → devices, media ports → INVITE to every device
-    branches   forking: progress, the first 2xx wins, the best failure is passed on (RFC 3261 §16.7)
+    setup      the caller's INVITE → an attempt to reach whom he dialled
+    branches   forking: devices, progress, the first 2xx wins, the best failure is passed on (RFC 3261 §16.7)
+    ports      media ports, one wish at a time
+    early      what the caller hears before the answer
     answer     the 2xx of one side becomes the 2xx of the other; ACKs; retransmission of our own 2xx
     exchange   re-INVITE and UPDATE from either side, glare (RFC 3264, 3311)
     relay      OPTIONS, INFO, MESSAGE inside the dialog
@@ -13,40 +15,27 @@
     phases:   setup → ringing → (answering) → answered → ending
                   └────────┴───────────┴─────────────────↗
 
-A feature is a function `(call, event)`; it appends to `call.out` through the few verbs of `Call`.  Everything that
-survives a process is in `snapshot()`: an answered call can be taken up by another process from it.
+`features/table.py` says which of them takes what.  A feature is functions `(call, event)` that append to `call.out`
+through the few verbs of `Call`.  Everything that survives a process is in `snapshot()`: an answered call can be taken
+up by another process from it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from rayswitch.calls import effects as fx
-from rayswitch.calls.events import (
-    Invited,
-    Located,
-    MediaFigures,
-    MediaGatewayRestarted,
-    MediaRefused,
-    MediaReserved,
-    Release,
-    TimerFired,
-)
-from rayswitch.calls.features import answer, branches, exchange, relay, release, revival, setup
+from rayswitch.calls.attempt import Attempt, Branch
+from rayswitch.calls.events import MediaGatewayRestarted, TimerFired
+from rayswitch.calls.features import answer, exchange, ports, release, revival, table
 from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.record import CallRecord
 from rayswitch.calls.screening import ALLOW, refusal_of_method
-from rayswitch.sip.events import (
-    AckReceived,
-    CancelReceived,
-    RequestReceived,
-    ResponseReceived,
-    TimedOut,
-    Unreachable,
-)
+from rayswitch.sip.events import RequestReceived, ResponseReceived, TimedOut, Unreachable
 from rayswitch.sip.identifiers import Identifiers, tag_parts
 from rayswitch.sip.message import Request, Response, respond
 
@@ -67,8 +56,8 @@ class Call:
     """One call; `id` names its entity and, through the tags, every message of its dialogs."""
 
     __slots__ = (
-        "a", "b", "branches", "counting", "exchange", "failures", "gateway", "id", "ids", "media", "now", "offset",
-        "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "then", "to_ring",
+        "a", "attempt", "b", "branches", "counting", "exchange", "gateway", "id", "ids", "media", "now", "offset",
+        "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "wish", "wishes",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
@@ -83,12 +72,15 @@ class Call:
         self.gateway = ""
         self.a: Leg | None = None
         self.b: Leg | None = None
-        self.branches: dict[int, branches.Branch] = {}
-        self.failures: list[Response] = []
+        self.attempt: Attempt | None = None
+        """Whom we are trying to reach."""
+        self.branches: dict[int, Branch] = {}
+        """INVITEs that have no final response yet, those of earlier attempts too."""
         self.exchange: exchange.Exchange | None = None
         self.media: MediaPlan | None = None
-        self.then: Callable[[], None] | None = None
-        self.to_ring: list[list[Any]] = []
+        self.wish: ports.Wish | None = None
+        """The ports that have been asked for; others wait in `wishes`."""
+        self.wishes: deque[ports.Wish] = deque()
         self.pending: dict[int, tuple[Then, Leg, Any]] = {}
         self.serial = 0
         self.strays: dict[tuple[str, str], Leg] = {}
@@ -149,16 +141,6 @@ class Call:
         """A timer; it cannot be stopped, only ignored."""
         self.out.append(fx.StartTimer(delay, name, data))
 
-    def reserve(self, count: int, families: set[int], then: Callable[[], None]) -> None:
-        """Go on with `then` once `count` streams have their ports."""
-        assert self.media is not None
-        effect = self.media.reserve(count, families)
-        if effect is None:
-            then()
-            return
-        self.then = then
-        self.out.append(effect)
-
     def peer_of(self, leg: Leg) -> Leg | None:
         """The other half of an answered call."""
         return self.b if leg is self.a else self.a
@@ -202,7 +184,7 @@ class Call:
             return
         self.gateway, leg.flow = event.server[0], event.flow
         leg.hear(request)
-        method = METHODS.get(request.method)
+        method = table.METHODS.get(request.method)
         if method is None:
             status, headers = refusal_of_method(request.method)
             self.answer(event, status, headers=headers)
@@ -235,22 +217,7 @@ class Call:
 
     def timer(self, event: TimerFired) -> None:
         """A timer of one of the features."""
-        TIMERS[event.name](self, event.data)
-
-    def media_reserved(self, event: MediaReserved) -> None:
-        """The ports are there: go on where `reserve` was called, unless nobody wants them any more."""
-        assert self.media is not None
-        then, self.then = self.then, None
-        if then is None or self.phase == "ending":
-            self.out.append(self.media.decline(event.gateway, event.ports))
-            return
-        self.media.fill(event.gateway, event.ports)
-        then()
-
-    def media_restarted(self, event: MediaGatewayRestarted) -> None:
-        """Our media gateway forgot us: tell it again (its ports are the same)."""
-        if self.media is not None and self.media.connected and self.phase != "ending":
-            self.out.append(self.media.connect())
+        table.TIMERS[event.name](self, event.data)
 
     # -- survival ----------------------------------------------------------------------------------------------------
 
@@ -277,7 +244,7 @@ class Call:
         """First effects after `restore`: media again; a call that was never answered can only be recorded."""
         self.now, self.out = now, []
         if self.phase == "answered":
-            self.media_restarted(MediaGatewayRestarted())
+            ports.restarted(self, MediaGatewayRestarted())
             answer.resumed(self)
             revival.resumed(self)
         else:
@@ -288,37 +255,12 @@ class Call:
 
 SDP_HEADERS = (("content-type", "application/sdp"),)
 
-METHODS: dict[str, Callable[[Call, Leg, RequestReceived], None]] = {
-    "BYE": release.bye,
-    "INVITE": exchange.offered,
-    "UPDATE": exchange.offered,
-    "OPTIONS": relay.options,
-    "INFO": relay.forward,
-    "MESSAGE": relay.forward,
-}
-
-TIMERS: dict[str, Callable[[Call, Any], None]] = {
-    "no-answer": branches.no_answer,
-    "2xx": answer.again,
-    "record": release.write_now,
-    "still there?": revival.ask,
-}
-
-HANDLERS: dict[type, Callable[[Call, Any], None]] = {
-    Invited: setup.invited,
-    Located: setup.located,
-    MediaReserved: Call.media_reserved,
-    MediaRefused: setup.no_media,
-    MediaFigures: release.figures,
-    MediaGatewayRestarted: Call.media_restarted,
+HANDLERS: dict[type, Callable[[Call, Any], None]] = table.EVENTS | {
     RequestReceived: Call.request,
-    CancelReceived: release.cancelled,
-    AckReceived: answer.acknowledged,
     ResponseReceived: Call.response,
     TimedOut: Call.timed_out,
     Unreachable: Call.unreachable,
     TimerFired: Call.timer,
-    Release: release.ordered,
 }
 
 __all__ = ["ALLOW", "Call", "Settings"]

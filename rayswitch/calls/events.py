@@ -45,6 +45,7 @@ class Located:
     """Answer to `Locate`: the live contacts of the address-of-record, most wanted first; each [uri, flow, path]."""
 
     contacts: list[list[Any]]
+    aor: str
 
 
 @dataclass(slots=True)

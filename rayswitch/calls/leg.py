@@ -51,13 +51,15 @@ class Leg:
     """One half call: `dialog` is None until the other side has answered with a tag."""
 
     __slots__ = (
-        "ack", "dialog", "early", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server",
+        "ack", "dialog", "early", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "side",
         "unacknowledged", "version",
     )  # fmt: skip
 
     def __init__(self, index: int, flow: Flow) -> None:
         self.index = index
         self.flow = flow
+        self.side = "b" if index else "a"
+        """ "a" for the caller, "b" for the called one: whose ports its media has (see `MediaPlan`)."""
         self.dialog: Dialog | None = None
         self.early: Response | None = None
         """Its last provisional response: an early dialog (§12.1), made when something comes inside it."""
@@ -74,11 +76,6 @@ class Leg:
         self.ack: Request | None = None
         """Our ACK of the peer's last 2xx, for when that comes again."""
         self.peer_allows = ""
-
-    @property
-    def side(self) -> str:
-        """ "a" for the caller, "b" for the called one."""
-        return "b" if self.index else "a"
 
     @property
     def call_id(self) -> str:

@@ -48,9 +48,9 @@ class MediaPlan:
         self.asked: list[tuple[int, Side, int]] = []
         self.connected = False
 
-    def reserve(self, count: int, families_b: set[int]) -> ReserveMedia | None:
-        """What is missing for `count` streams, or None when all ports are there."""
-        wanted = [("a", self.families["a"]), *(("b", family) for family in sorted(families_b))]
+    def reserve(self, count: int, families: set[int], side: Side = "b") -> ReserveMedia | None:
+        """What is missing for `count` streams towards `families` on `side`, or None when all ports are there."""
+        wanted = [("a", self.families["a"]), *((side, family) for family in sorted(families))]
         self.asked = [
             (index, side, family)
             for index in range(count)

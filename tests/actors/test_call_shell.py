@@ -19,10 +19,10 @@ from actors.media_desk import MediaDesk
 from actors.placement import Placement
 from actors.registration import Location
 from gateways.wheel import Wheel
-from rayswitch.calls import call as call_module
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
 from rayswitch.calls.events import Invited, TimerFired
+from rayswitch.calls.features import table
 from rayswitch.sip.events import AckReceived, CancelReceived, RequestReceived, ResponseReceived
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
@@ -218,7 +218,7 @@ def test_a_call_that_fails_says_bye_gives_ports_back_and_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def body(rig: Rig) -> None:
-        monkeypatch.setitem(call_module.METHODS, "INFO", broken)
+        monkeypatch.setitem(table.METHODS, "INFO", broken)
         other, id = rig.talk(), rig.talk()
         rig.host.tell("call", id, info(id))
         assert rig.outside.methods()[-2:] == ["BYE", "BYE"] and rig.outside.statuses()[-1] == 500

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from actors.cli.tracing import trace
 from actors.link import Links
 from actors.rundir import run_dir
-from rayswitch.calls import call as call_module
+from rayswitch.calls.features import table
 from rayswitch.store import drop_call
 from tests.actors.together import DOMAIN, PASSWORD, Together, listening, run, switch, until
 from tests.interop.agent import Agent
@@ -208,7 +208,7 @@ def test_a_call_whose_code_fails_ends_alone_with_bye_and_record(
     def broken(*parts: Any) -> None:
         raise ValueError("as told")
 
-    monkeypatch.setitem(call_module.METHODS, "INFO", broken)
+    monkeypatch.setitem(table.METHODS, "INFO", broken)
 
     async def main(where: Path) -> None:
         async with switch(where) as together:

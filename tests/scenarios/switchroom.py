@@ -250,7 +250,7 @@ class Switchroom:
 
     def locate(self, effect: fx.Locate) -> None:
         if self.found is not None:
-            self.feed(Located(self.found))
+            self.feed(Located(self.found, effect.aor))
 
     def reserve(self, effect: fx.ReserveMedia) -> None:
         self.asked.append(effect)

@@ -82,7 +82,7 @@ class Switch:
         elif isinstance(effect, fx.StartTimer):
             clock.after(effect.delay, lambda: self.feed(id, TimerFired(effect.name, effect.data)))
         elif isinstance(effect, fx.Locate):
-            clock.after(0, lambda: self.feed(id, Located([["sip:bob@192.0.2.2:5060", list(TO_BOB), []]])))
+            clock.after(0, lambda: self.feed(id, Located([["sip:bob@192.0.2.2:5060", list(TO_BOB), []]], effect.aor)))
         elif isinstance(effect, fx.ReserveMedia):
             ports = [[20000 + 2 * number, "192.0.2.50"] for number in range(len(effect.families))]
             clock.after(0, lambda: self.feed(id, MediaReserved("m0", ports)))

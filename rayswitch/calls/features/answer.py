@@ -9,27 +9,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rayswitch.calls.attempt import Branch
 from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, readable_session
 from rayswitch.calls.effects import RepeatAnswer, Respond, SendAck
-from rayswitch.calls.features import branches, exchange, release
+from rayswitch.calls.features import branches, exchange, ports, release
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.calls.next_hop import family
 from rayswitch.sdp.anchor import common_codec_names
 from rayswitch.sdp.session import Session
 from rayswitch.sip.dialog import Dialog
+from rayswitch.sip.events import AckReceived
 from rayswitch.sip.message import Response, respond
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
-    from rayswitch.sip.events import AckReceived
 
 GIVE_UP = 64
 """Times T1 (§13.3.1.4)."""
 
 
-def won(call: Call, leg: Leg, response: Response) -> None:
+def won(call: Call, branch: Branch, response: Response) -> None:
     """The first 2xx: this device is B, the others are cancelled."""
     assert call.a is not None and call.media is not None
+    leg = branch.leg
     session = readable_session(response) or leg.sdp
     if session is None:
         branches.too_late(call, leg)
@@ -38,23 +40,34 @@ def won(call: Call, leg: Leg, response: Response) -> None:
         return
     branches.cancel_all(call, ELSEWHERE, spare=leg)
     del call.branches[leg.index]
-    leg.invite = leg.early = None
+    call.attempt = leg.invite = leg.early = None
     call.b, leg.sdp = leg, session
     call.phase = "answering"
     call.media.families["b"] = family(leg.flow)
     late = call.a.sdp is None
-    if late:
-        call.reserve(len(session.media), {family(leg.flow)}, lambda: accept(call, leg, session, late))
-    else:
-        accept(call, leg, session, late)
+    if not late:
+        accept(call, branch, session, late)
+        return
+    ports.reserve(
+        call,
+        ports.Wish(
+            len(session.media),
+            {family(leg.flow)},
+            "b",
+            wanted=lambda: call.phase == "answering",
+            granted=lambda: accept(call, branch, session, late),
+            refused=lambda: release.refuse(call, 503, "No media port free", [("retry-after", "5")]),
+        ),
+    )
 
 
-def accept(call: Call, leg: Leg, session: Session, late: bool) -> None:
+def accept(call: Call, branch: Branch, session: Session, late: bool) -> None:
     """200 to the caller, media through, journal."""
     assert call.a is not None and call.record is not None
+    leg = branch.leg
     call.phase = "answered"
     call.record.answer = call.wall
-    call.record.reached = call.record.dialled  # the number; the row of a device names the device
+    call.record.reached = branch.goal.number  # the row of a device names the device
     if not late:
         call.ack(leg, 1)
     body = connect(call, leg, session)
@@ -77,22 +90,13 @@ def note_codec(call: Call, session: Session) -> None:
 def connect(call: Call, leg: Leg, session: Session) -> bytes:
     """`session` of `leg` as the other side sees it; the relay follows what is known of both."""
     assert call.media is not None and call.a is not None
-    other = call.a if leg.index else call.b
+    other = call.peer_of(leg)
     assert other is not None
     call.media.learn(leg.side, session)
     if other.sdp is not None:
         call.media.learn(other.side, other.sdp)
         call.out.append(call.media.connect())
     return other.describe(session, call.media.endpoints(other.side, session), call.origin(other))
-
-
-def provisional(call: Call, status: int, reason: str, body: bytes) -> None:
-    """18x to the caller, in the dialog that the final answer will confirm."""
-    assert call.a is not None and call.a.invite is not None
-    headers = [("contact", call.a.contact(call.id)), *(SDP_CONTENT if body else ())]
-    tag = call.ids.tag(call.id, 0)
-    response = respond(call.a.invite, status, reason, to_tag=tag, headers=headers, body=body)
-    call.out.append(Respond(call.a.server, response))
 
 
 def final(call: Call, body: bytes) -> Response:
@@ -200,3 +204,6 @@ def send_home(call: Call, leg: Leg, cseq: int) -> None:
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """RFC 3326 §3.1: a phone that was cancelled so does not show a missed call."""
+
+TIMERS = {"2xx": again}
+EVENTS = {AckReceived: acknowledged}

@@ -1,16 +1,20 @@
 """Forking: every device of the called one rings; the first 2xx wins (RFC 3261 §16.7 seen from a B2BUA).
 
-A branch is an INVITE to one device, from its sending to its final response.  Losers are cancelled; one that answers all
-the same gets ACK and BYE.  When all have failed the caller hears the best failure.
+    goal (a number) → located → ports → a branch for each device: an INVITE, from its sending to its final response
+
+Nothing rings before the media ports are there.  Losers are cancelled; one that answers all the same gets ACK and BYE.
+When all have failed the best failure counts.  Whose attempt it is, is told of progress, of the answer and of failure.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, passed_on, quoted, readable_session, user_part
-from rayswitch.calls.effects import CancelRequest
-from rayswitch.calls.features import answer, release
+from rayswitch.calls.attempt import Attempt, Branch, Device, Goal
+from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, quoted, user_part
+from rayswitch.calls.effects import CancelRequest, Locate
+from rayswitch.calls.events import Located
+from rayswitch.calls.features import answer, ports, release
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
 from rayswitch.sip.dialog import Dialog
@@ -21,53 +25,93 @@ if TYPE_CHECKING:
     from rayswitch.calls.call import Call
 
 
-class Branch:
-    """One INVITE to one device; `key` is its client transaction in `gateway`, None once it has ended."""
-
-    __slots__ = ("cancelled", "gateway", "key", "leg", "row")
-
-    def __init__(self, leg: Leg, row: list[Any], gateway: str) -> None:
-        self.leg = leg
-        self.gateway = gateway
-        self.row = row
-        self.key: int | None = None
-        self.cancelled = False
+def seek(call: Call, goal: Goal) -> None:
+    """Ask where the devices of this number are."""
+    assert call.attempt is not None
+    call.attempt.sought.append(goal)
+    call.out.append(Locate(goal.aor))
 
 
-def invite(call: Call, uri: str, flow: Flow, path: list[str]) -> None:
+def located(call: Call, event: Located) -> None:
+    """The devices of a number; none is 480 (RFC 3261 §21.4.18)."""
+    attempt = call.attempt
+    goal = attempt.take(event.aor) if attempt else None
+    if attempt is None or goal is None:
+        return
+    if not event.contacts:
+        fail(call, attempt, Response.new(480, "Not registered"))
+        return
+    devices = [Device(goal, uri, Flow.of(flow), path) for uri, flow, path in event.contacts]
+    attempt.found += devices
+    count = len(attempt.offer.media) if attempt.offer else 1
+    ports.reserve(
+        call,
+        ports.Wish(
+            count,
+            {family(device.flow) for device in devices},
+            attempt.side,
+            wanted=lambda: call.attempt is attempt,
+            granted=lambda: ring(call, attempt),
+            refused=lambda: starve(call, attempt),
+        ),
+    )
+
+
+def starve(call: Call, attempt: Attempt) -> None:
+    """Without ports for it nothing rings."""
+    attempt.found = []
+    fail(call, attempt, Response.new(503, "No media port free", [("retry-after", "5")]))
+
+
+def ring(call: Call, attempt: Attempt) -> None:
+    """INVITE the devices that were found, and start the clock of the caller's patience (§13.2.1)."""
+    assert call.record is not None
+    if not attempt.first:
+        attempt.first = len(call.record.legs) + 1
+        call.start(call.settings.no_answer, "no-answer", attempt.first)
+    if call.phase == "setup":
+        call.phase = "ringing"
+    call.save()
+    devices, attempt.found = attempt.found, []
+    for device in devices:
+        invite(call, attempt, device)
+
+
+def invite(call: Call, attempt: Attempt, device: Device) -> None:
     """Open a half call to one device and ring it."""
     assert call.record is not None
     index = len(call.record.legs) + 1
-    leg = Leg(index, flow)
-    row = [index, uri, 0]
+    leg = Leg(index, device.flow)
+    leg.side = attempt.side
+    row = [index, device.uri, 0]
     call.record.legs.append(row)
-    call.branches[index] = branch = Branch(leg, row, call.gateway)
-    leg.invite = request(call, leg, uri, path)
+    call.branches[index] = branch = Branch(attempt, device.goal, leg, row, call.gateway)
+    leg.invite = request(call, attempt, leg, device)
     branch.key = call.send(leg, leg.invite, responded, branch)
 
 
-def request(call: Call, leg: Leg, uri: str, path: list[str]) -> Request:
+def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
     """The INVITE for a device: nothing of the caller's side in it but who calls whom and what was offered."""
-    assert call.a is not None and call.a.invite is not None and call.record is not None and call.media is not None
-    domain, record, original = call.settings.domain, call.record, call.a.invite
-    display = f'"{quoted(record.display)}" ' if record.display else ""
+    assert call.media is not None
+    domain = call.settings.domain
+    display = f'"{quoted(attempt.display)}" ' if attempt.display else ""
     body = b""
-    if call.a.sdp is not None:
-        endpoints = call.media.endpoints("b", call.a.sdp, family(leg.flow))
-        body = leg.describe(call.a.sdp, endpoints, call.origin(leg))
+    if attempt.offer is not None:
+        endpoints = call.media.endpoints(attempt.side, attempt.offer, family(leg.flow))
+        body = leg.describe(attempt.offer, endpoints, call.origin(leg))
     return Request.new(
         "INVITE",
-        uri,
+        device.uri,
         [
-            *(("route", hop) for hop in path),
-            ("max-forwards", str((original.max_forwards or 70) - 1)),
-            ("from", f"{display}<sip:{user_part(record.caller)}@{domain}>;tag={call.ids.tag(call.id, leg.index)}"),
-            ("to", f"<sip:{user_part(record.dialled)}@{domain}>"),
+            *(("route", hop) for hop in device.path),
+            ("max-forwards", str(attempt.hops)),
+            ("from", f"{display}<sip:{user_part(attempt.caller)}@{domain}>;tag={call.ids.tag(call.id, leg.index)}"),
+            ("to", f"<sip:{user_part(device.goal.number)}@{domain}>"),
             ("call-id", call.ids.call_id()),
             ("cseq", "1 INVITE"),
             ("contact", leg.contact(call.id)),
             ("allow", ALLOWED_IN_DIALOG),
-            *passed_on(original),
+            *attempt.headers,
             *(SDP_CONTENT if body else ()),
         ],
         body,
@@ -79,47 +123,29 @@ def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
     if response.status < 200:
         if response.status > 100:
             leg.early = response
-            if not branch.cancelled and call.phase == "ringing":
-                progress(call, leg, response)
+            if not branch.cancelled and call.attempt is branch.attempt:
+                branch.attempt.progressed(call, branch, response)
         return
     branch.key = None
     branch.row[2] = response.status
     if response.status < 300:
-        answered(call, leg, response)
+        answered(call, branch, response)
     else:
-        failed(call, leg, response)
+        failed(call, branch, response)
 
 
-def progress(call: Call, leg: Leg, response: Response) -> None:
-    """18x goes on to the caller, with early media when the device sends some (§13.2.1, RFC 3960)."""
-    assert call.record is not None and call.a is not None and call.media is not None
-    if call.record.ring is None:
-        call.record.ring = call.wall
-    body = b""
-    session = readable_session(response)
-    if session is not None and call.a.sdp is not None and early_speaker(call, leg):
-        leg.sdp = session
-        call.media.families["b"] = family(leg.flow)
-        body = answer.connect(call, leg, session)
-    answer.provisional(call, response.status, response.reason, body)
-
-
-def early_speaker(call: Call, leg: Leg) -> bool:
-    """Only one device may speak before the answer: the first that did."""
-    return all(other.leg is leg or other.leg.sdp is None for other in call.branches.values())
-
-
-def answered(call: Call, leg: Leg, response: Response) -> None:
+def answered(call: Call, branch: Branch, response: Response) -> None:
     """2xx: the winner, or one that lost the race and is sent home."""
+    leg, attempt = branch.leg, branch.attempt
     assert leg.invite is not None
     try:
         leg.dialog = Dialog.uac(leg.invite, response)
     except BadMessage:
-        failed(call, leg, Response.new(502))
+        failed(call, branch, Response.new(502))
         return
     leg.hear(response)
-    if call.phase == "ringing":
-        answer.won(call, leg, response)
+    if call.attempt is attempt:
+        attempt.won(call, branch, response)
     else:
         too_late(call, leg)
         release.settle(call)
@@ -131,24 +157,30 @@ def too_late(call: Call, leg: Leg) -> None:
     answer.send_home(call, leg, 1)
 
 
-def failed(call: Call, leg: Leg, response: Response) -> None:
-    """A final failure: 6xx ends the search, the last one decides what the caller hears."""
-    del call.branches[leg.index]
-    call.failures.append(response)
-    if call.phase == "ringing":
-        if response.status >= 600:
-            cancel_all(call, None)
-        if not call.branches or response.status >= 600:
-            worst = best(call.failures)
-            release.refuse(call, *heard(worst), side="b", reason_from=worst)
+def failed(call: Call, branch: Branch, response: Response) -> None:
+    """A final failure of one device."""
+    del call.branches[branch.leg.index]
+    if call.attempt is branch.attempt:
+        fail(call, branch.attempt, response, "b")
     else:
         release.settle(call)
+
+
+def fail(call: Call, attempt: Attempt, response: Response, side: str = "") -> None:
+    """One way less: 6xx ends the search, the last one decides what becomes of the attempt."""
+    attempt.failures.append(response)
+    if response.status >= 600:
+        cancel_all(call, None)
+    elif attempt.sought or attempt.found or any(branch.attempt is attempt for branch in call.branches.values()):
+        return
+    call.attempt = None
+    attempt.lost(call, best(attempt.failures), side)
 
 
 def best(failures: list[Response]) -> Response:
     """§16.7 step 6: a 6xx, else the lowest class; within 4xx those that tell the caller what to change.
 
-    A redirection is not followed here, so it ranks with the failure it becomes.
+    A redirection that led nowhere ranks with the failure it becomes.
     """
     return min(failures, key=lambda failure: PREFERENCE.get(failure.status, (failure.status // 100 * 10 + 5)))
 
@@ -161,16 +193,6 @@ PREFERENCE = (
 )
 
 
-def heard(response: Response) -> tuple[int, str]:
-    """What the caller is told: a device's demand for a password of its own, or its absence, is not his to answer."""
-    status = TOLD.get(response.status, response.status)
-    return (status, response.reason) if status == response.status else (status, "")
-
-
-TOLD = dict.fromkeys(range(300, 400), 480) | {401: 403, 407: 403, 503: 480}
-"""3xx is not followed here; 503 means that device, not this switch (§16.7 step 6)."""
-
-
 def cancel_all(call: Call, reason: str | None, spare: Leg | None = None) -> None:
     """CANCEL whatever still rings, but `spare`."""
     for branch in call.branches.values():
@@ -180,9 +202,14 @@ def cancel_all(call: Call, reason: str | None, spare: Leg | None = None) -> None
             call.out.append(CancelRequest(branch.gateway, branch.key, branch.leg.flow, reason))
 
 
-def no_answer(call: Call, data: Any) -> None:
+def no_answer(call: Call, first: int) -> None:
     """Nobody picked up in time: CANCEL to all, 408 to the caller."""
-    del data
-    if call.phase == "ringing":
+    attempt = call.attempt
+    if attempt is not None and attempt.first == first:
+        call.attempt = None
         cancel_all(call, None)
-        release.refuse(call, 408, "No Answer")
+        attempt.lost(call, Response.new(408, "No Answer"), "")
+
+
+TIMERS = {"no-answer": no_answer}
+EVENTS = {Located: located}

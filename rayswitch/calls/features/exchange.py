@@ -8,12 +8,12 @@ as re-INVITE.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
 from rayswitch.calls.effects import CancelRequest, Respond
-from rayswitch.calls.features import answer, release
+from rayswitch.calls.features import answer, ports, release
 from rayswitch.calls.leg import Leg
 from rayswitch.sdp.session import BadSession, Session
 from rayswitch.sip.message import Request, Response, respond
@@ -43,7 +43,7 @@ class Exchange:
 
     def refuse(self, call: Call, status: int, headers: Sequence[tuple[str, str]] = ()) -> None:
         """The asker's request, unless it is answered already, fails; the exchange is over, the session as it was."""
-        call.exchange = call.then = None
+        call.exchange = None
         if self.event is not None:
             call.answer(self.event, status, headers=headers)
         if self.owed:
@@ -117,15 +117,32 @@ def open_exchange(call: Call, leg: Leg, peer: Leg, event: RequestReceived) -> No
         call.answer(event, 400, reason=f"Bad SDP: {error}")
         return
     assert call.media is not None
-    call.exchange = Exchange(leg, event, peer, late=session is None)
     leg.unacknowledged = None
     count = len(session.media) if session else 0
-    call.reserve(count, {call.media.families["b"]}, lambda: pass_on(call, leg, peer, event, session))
+    exchange = call.exchange = Exchange(leg, event, peer, late=session is None)
+    reserve(call, exchange, count, lambda: pass_on(call, exchange, session))
 
 
-def pass_on(call: Call, leg: Leg, peer: Leg, event: RequestReceived, session: Session | None) -> None:
+def reserve(call: Call, exchange: Exchange, streams: int, then: Callable[[], None]) -> None:
+    """Go on with `then` when there are ports for so many lines."""
+    assert call.media is not None
+    ports.reserve(
+        call,
+        ports.Wish(
+            streams,
+            {call.media.families["b"]},
+            "b",
+            wanted=lambda: call.exchange is exchange,
+            granted=then,
+            refused=lambda: exchange.fail(call, 503, "No media port free"),
+        ),
+    )
+
+
+def pass_on(call: Call, exchange: Exchange, session: Session | None) -> None:
     """The peer's half of the exchange."""
-    assert call.media is not None and call.exchange is not None and peer.dialog is not None
+    peer, event = exchange.peer, exchange.event
+    assert call.media is not None and event is not None and peer.dialog is not None
     body = b""
     if session is not None:
         body = peer.describe(session, call.media.endpoints(peer.side, session), call.origin(peer))
@@ -133,8 +150,8 @@ def pass_on(call: Call, leg: Leg, peer: Leg, event: RequestReceived, session: Se
     if method == "UPDATE" and "UPDATE" not in peer.peer_allows:
         method = "INVITE"
     request = peer.dialog.request(method, peer.contact(call.id), SDP_CONTENT if body else (), body)
-    call.exchange.cseq = request.cseq.number
-    call.exchange.gateway, call.exchange.key = call.gateway, call.send(peer, request, answered, session)
+    exchange.cseq = request.cseq.number
+    exchange.gateway, exchange.key = call.gateway, call.send(peer, request, answered, session)
 
 
 def answered(call: Call, peer: Leg, offer: Session | None, response: Response) -> None:
@@ -170,7 +187,7 @@ def accepted(call: Call, exchange: Exchange, offer: Session | None, response: Re
         asker.sdp = offer
     peer.sdp = session
     if exchange.late:
-        call.reserve(len(session.media), {call.media.families["b"]}, lambda: tell(call, exchange, session))
+        reserve(call, exchange, len(session.media), lambda: tell(call, exchange, session))
     else:
         tell(call, exchange, session)
 
@@ -202,3 +219,6 @@ def refused(call: Call, exchange: Exchange | None, response: Response) -> None:
 
 
 UNPASSABLE: dict[int, Any] = {401: 488, 407: 488, 503: 500}
+
+
+METHODS = {"INVITE": offered, "UPDATE": offered}

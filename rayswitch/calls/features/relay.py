@@ -50,3 +50,6 @@ def returned(call: Call, peer: Leg, event: RequestReceived, response: Response) 
         call.answer(event, {401: 403, 407: 403}.get(response.status, response.status))
     if response.status in (408, 481):
         release.end(call, "", response.status, "Peer gone")
+
+
+METHODS = {"OPTIONS": options, "INFO": forward, "MESSAGE": forward}

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.effects import Record, Respond
+from rayswitch.calls.events import MediaFigures, Release
 from rayswitch.calls.features import answer, branches
 from rayswitch.calls.leg import Leg, Unacknowledged
+from rayswitch.sip.events import CancelReceived
 from rayswitch.sip.message import Message, Response, respond
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
-    from rayswitch.calls.events import MediaFigures, Release
-    from rayswitch.sip.events import CancelReceived, RequestReceived
+    from rayswitch.sip.events import RequestReceived
 
 RECORD_WAIT = 2.0
 """Seconds a CDR waits for the figures of a media gateway, and for devices to admit that they were cancelled."""
@@ -139,7 +140,8 @@ def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> 
     A call whose record has to wait is journalled as ended, so that no restart takes it for a running one.
     """
     assert call.record is not None
-    call.phase, call.then = "ending", None
+    call.phase, call.wish, call.attempt = "ending", None, None
+    call.wishes.clear()
     call.record.close(call.wall, side, status, cause, q850_of(reason))
     media = call.media
     if media is not None and media.gateway:
@@ -204,3 +206,8 @@ def q850_of(reason: str | None) -> int:
     _, _, value = params.partition("CAUSE=")
     digits = value.split(";")[0].split(",")[0].strip()
     return int(digits) if digits.isdigit() and len(digits) < 4 else 0
+
+
+METHODS = {"BYE": bye}
+TIMERS = {"record": write_now}
+EVENTS = {CancelReceived: cancelled, MediaFigures: figures, Release: ordered}

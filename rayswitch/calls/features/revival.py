@@ -43,3 +43,6 @@ def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
     del data
     if response.status == NO_SUCH_DIALOG:
         release.end(call, leg.side, 200, "Hung up while the switch restarted", spare=leg)
+
+
+TIMERS = {"still there?": ask}

@@ -1,27 +1,23 @@
-"""From the dialled number to ringing devices: locate, lease media ports, INVITE.
-
-Nothing rings before the media ports are there: without them the caller gets 503 at once.
-"""
+"""The caller's INVITE, and what it comes to: an attempt to reach whom he dialled, or a refusal."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayswitch.calls.carried import session_of
-from rayswitch.calls.effects import Locate
-from rayswitch.calls.features import branches, release
+from rayswitch.calls.attempt import Attempt, Goal
+from rayswitch.calls.carried import passed_on, session_of
+from rayswitch.calls.events import Invited
+from rayswitch.calls.features import answer, branches, early, release
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.next_hop import family
 from rayswitch.calls.record import CallRecord
 from rayswitch.sdp.session import BadSession
 from rayswitch.sip.dialog import Dialog
-from rayswitch.sip.flow import Flow
-from rayswitch.sip.message import BadMessage
+from rayswitch.sip.message import BadMessage, Response
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
-    from rayswitch.calls.events import Invited, Located, MediaRefused
 
 
 def invited(call: Call, event: Invited) -> None:
@@ -46,40 +42,30 @@ def invited(call: Call, event: Invited) -> None:
     elif not event.aor:
         release.refuse(call, 404, "No such number")
     else:
-        call.out.append(Locate(event.aor))
+        call.attempt = attempt_of(event, leg)
+        branches.seek(call, Goal(event.target, event.aor))
 
 
-def located(call: Call, event: Located) -> None:
-    """The devices of the called one; none is 480 (RFC 3261 §21.4.18)."""
-    if call.phase != "setup":
-        return
-    if not event.contacts:
-        release.refuse(call, 480, "Not registered")
-        return
-    call.to_ring = [[uri, Flow.of(flow), path] for uri, flow, path in event.contacts]
-    assert call.a is not None
-    count = len(call.a.sdp.media) if call.a.sdp else 1
-    call.reserve(count, {family(flow) for _, flow, _ in call.to_ring}, lambda: ring(call))
+def attempt_of(event: Invited, caller: Leg) -> Attempt:
+    """The attempt that an INVITE asks for."""
+    hops = (event.request.max_forwards or 70) - 1
+    headers = passed_on(event.request)
+    return Attempt(event.caller, event.name, caller.sdp, headers, hops, early.progress, answer.won, lost)
 
 
-def no_media(call: Call, event: MediaRefused) -> None:
-    """503 before anything rings; in a running call only the offer that asked for more fails."""
-    del event
-    assert call.media is not None
-    then, call.then, call.media.asked = call.then, None, []
-    if then is None:
-        return
-    if call.phase in release.UNANSWERED:
-        release.refuse(call, 503, "No media port free", [("retry-after", "5")])
-    elif call.exchange is not None:
-        call.exchange.fail(call, 503, "No media port free")
+def lost(call: Call, worst: Response, side: str) -> None:
+    """Nobody was reached; `side` is "" when it was not for a device to say."""
+    status, reason = heard(worst) if side else (worst.status, worst.reason)
+    release.refuse(call, status, reason, side=side, reason_from=worst)
 
 
-def ring(call: Call) -> None:
-    """INVITE every device, and start the clock of §13.2.1's caller patience."""
-    call.phase = "ringing"
-    call.save()
-    for uri, flow, path in call.to_ring:
-        branches.invite(call, uri, flow, path)
-    call.to_ring = []
-    call.start(call.settings.no_answer, "no-answer")
+def heard(response: Response) -> tuple[int, str]:
+    """What the caller is told: a device's demand for a password of its own, or its absence, is not his to answer."""
+    status = TOLD.get(response.status, response.status)
+    return (status, response.reason) if status == response.status else (status, "")
+
+
+TOLD = dict.fromkeys(range(300, 400), 480) | {401: 403, 407: 403, 503: 480}
+"""A 3xx that led nowhere; 503 means that device, not this switch (§16.7 step 6)."""
+
+EVENTS = {Invited: invited}

@@ -1,0 +1,30 @@
+"""The features of a call and what each of them takes: a new one is a file beside this and a name in `FEATURES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from rayswitch.calls.features import answer, branches, exchange, ports, relay, release, revival, setup
+
+FEATURES: tuple[ModuleType, ...] = (setup, ports, branches, answer, exchange, relay, release, revival)
+
+Take = Callable[..., None]
+
+
+def joined(name: str) -> dict[Any, Take]:
+    """The tables of this name, as one; two features that want the same thing are an error."""
+    table: dict[Any, Take] = {}
+    for feature in FEATURES:
+        rows = getattr(feature, name, {})
+        doubled = table.keys() & rows.keys()
+        if doubled:
+            raise ValueError(f"{feature.__name__}.{name}: {doubled} is another feature's already")
+        table |= rows
+    return table
+
+
+METHODS: dict[str, Take] = joined("METHODS")
+TIMERS: dict[str, Take] = joined("TIMERS")
+EVENTS: dict[type, Take] = joined("EVENTS")
