@@ -14,7 +14,7 @@ import pytest
 
 from tests.interop.agent import Agent, Message, credentials
 from tests.interop.ports import free_port
-from tests.interop.processes import cpu_seconds
+from tests.interop.processes import await_true, cpu_seconds
 from tests.interop.sipp import User
 from tests.interop.switch import DOMAIN, Switch, users
 
@@ -113,7 +113,7 @@ def test_the_fifth_failure_is_the_last_that_is_answered(guarded: Switch, come: C
         liar.socket.settimeout(0.1)
         while liar.register(VICTIM.number) is not None:
             assert time.monotonic() < began + 1, "a second after the fifth failure he is still heard"
-    assert "127.0.0.3" in _banned(guarded)
+    await_true(lambda: "127.0.0.3" in _banned(guarded), "a ban in the list")
     guarded.command("ban", "lift", "127.0.0.3")
     assert come("127.0.0.3").register(VICTIM.number) is not None
 
@@ -159,7 +159,7 @@ def test_sipvicious_finds_nothing_and_is_banned(guarded: Switch, tmp_path: Path)
             _honest_call(near)
         guessing.terminate()
         assert VICTIM.password not in guessing.communicate()[0]
-    assert ATTACKER in _banned(guarded)
+    await_true(lambda: ATTACKER in _banned(guarded), "a ban in the list")
     assert 5 <= _figure(guarded, "authentication_failures") - failures <= 10
     guarded.command("ban", "lift", "--all")
 
