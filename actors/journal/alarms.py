@@ -1,6 +1,7 @@
 """What an operator hears of the journal."""
 
 from actors.alarms import Alarms
+from rayswitch.store import StoreError
 from rayswitch.store.backlog import Backlog
 from rayswitch.store.room import WARN, words_for
 
@@ -24,11 +25,16 @@ class JournalAlarms:
         self.alarms = alarms
         self.backlog = backlog
         self.limit = limit
-        self.why = ""
+        self.why = self.remedy = ""
 
-    def away(self, why: str) -> None:
+    @property
+    def disk_fails(self) -> bool:
+        """Neither the database nor the disk takes records."""
+        return DISK in self.alarms.standing
+
+    def away(self, why: str, remedy: str = StoreError.remedy) -> None:
         """The database does not take records."""
-        self.why = why
+        self.why, self.remedy = why, remedy
         self.standing()
 
     def standing(self) -> None:
@@ -36,7 +42,7 @@ class JournalAlarms:
         if self.why:
             waits = f"{self.backlog.count} records wait in {self.backlog.folder}"
             room = f"{self.backlog.size / MEGABYTE:.1f} of {self.limit / MEGABYTE:.0f} MB"
-            remedy = "Calls and registrations go on. Bring the database back: what waits is then written by itself"
+            remedy = f"Calls and registrations go on. {self.remedy}: what waits is then written by itself"
             self.alarms.up(STORE, f"{self.why}; {waits} ({room})", remedy)
 
     def back(self) -> None:
@@ -44,6 +50,7 @@ class JournalAlarms:
         self.why = ""
         self.alarms.down(STORE, "the database has all records")
         self.alarms.down(FULL, "the journal is empty")
+        self.alarms.down(DISK, "nothing has to wait any more")
 
     def filled(self, fill: float, left_out: tuple[str, ...]) -> None:
         """How full the journal is, and what it does not take any more."""

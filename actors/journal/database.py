@@ -87,7 +87,7 @@ class DatabaseThread(threading.Thread):
             self.apply([item.write for item in group])
         except StoreError as error:
             self.hang_up()
-            common.alarms.away(str(error))
+            common.alarms.away(str(error), error.remedy)
             common.step_aside()
             return
         with common.lock:
@@ -108,7 +108,7 @@ class DatabaseThread(threading.Thread):
             self.open()
         except StoreError as error:
             self.hang_up()
-            self.common.alarms.away(str(error))
+            self.common.alarms.away(str(error), error.remedy)
             self.common.rest()
         except OSError as error:
             self.common.alarms.no_disk(error.strerror or str(error))

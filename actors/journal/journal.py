@@ -94,8 +94,11 @@ class Journal:
             self._add(Item(write))
 
     def durable(self, write: Write, kept: Callback, refused: Callback | None = None) -> None:
-        """Write this; `kept()` on the loop when it is durable, `refused()` at once when there is no room for it."""
-        if not self._add(Item(write, kept)) and refused is not None:
+        """Write this; `kept()` on the loop when it is durable, `refused()` at once when that may take for ever."""
+        if refused is not None and self._common.alarms.disk_fails:
+            self.append(write)
+            refused()
+        elif not self._add(Item(write, kept)) and refused is not None:
             refused()
 
     def away(self, why: str) -> None:

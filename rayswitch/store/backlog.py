@@ -5,8 +5,9 @@ what the database has taken; they share nothing but the list of segments and whe
 records are on the disk (fdatasync); what it wrote before a failure may be read, what it was given is then given again.
 
 Space is taken in whole segments, and one more is kept in reserve: on a disk that somebody else has filled, a segment's
-worth of records still finds room.  A process never appends to a segment of an earlier one, whose end may be torn; it
-reads them from the start, because records that were applied may be applied again (`writes.py`).
+worth of records still finds room.  A segment that is done with becomes the reserve when there is none.  A process goes
+on in the last segment of an earlier one, behind the last whole record, and reads all of them from the start: records
+that were applied may be applied again (`writes.py`).
 """
 
 import fcntl
@@ -66,11 +67,21 @@ class Backlog:
         self._added = 0
         for number in list(self._ends):
             self._ends[number] = 0
-            for write, end in records(_path(self.folder, number).read_bytes()):
+            for write, end in records(_path(self.folder, number).read_bytes(), seed=number):
                 self._added_records += 1
                 self._ends[number] = end
                 yield write
             self._added += self._ends[number]
+        if self._ends:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Append to the last segment, from the end of its last whole record: what is torn behind that vanishes."""
+        self._at = self._ends[self._next - 1]
+        self._file = _path(self.folder, self._next - 1).open("r+b", buffering=0)
+        rest = os.pread(self._file.fileno(), self.segment, self._at)
+        if any(rest):
+            os.pwrite(self._file.fileno(), bytes(len(rest)), self._at)
 
     def close(self) -> None:
         """Give the folder free."""
@@ -91,11 +102,15 @@ class Backlog:
         """Put them on the disk."""
         data = bytearray()
         count = 0
-        for frame in _framed(writes):
+        for write in writes:
+            frame = _framed(write, self._next - 1)
+            if not frame:
+                continue
             if self._file is None or self._at + len(data) + len(frame) > self.segment:
                 self._put(data, count)
                 self._roll(len(frame))
                 data, count = bytearray(), 0
+                frame = _framed(write, self._next - 1)
             data += frame
             count += 1
         self._put(data, count)
@@ -141,7 +156,7 @@ class Backlog:
             number = min(self._ends)
             grows = self._file is not None and number == self._next - 1  # looked at before its end, which then is final
             start = self._position[1] if self._position[0] == number else 0
-            found = list(islice(records(self._part(number, start)), most))
+            found = list(islice(records(self._part(number, start), seed=number), most))
             if found:
                 self._last_read = number, start + found[-1][1], len(found)
                 return [write for write, _ in found]
@@ -163,6 +178,7 @@ class Backlog:
             self._file = None
         for number in list(self._ends):
             self._remove(number)
+        self._removed_records = self._added_records
         _sync(self.folder)
 
     def _part(self, number: int, start: int) -> bytes:
@@ -172,16 +188,20 @@ class Backlog:
             return os.pread(file.fileno(), max(end - start, 0), start)
 
     def _remove(self, number: int) -> None:
-        _path(self.folder, number).unlink(missing_ok=True)
+        path, spare = _path(self.folder, number), self.folder / "spare"
+        if spare.exists() or path.stat().st_size < self.segment:
+            path.unlink()
+        else:
+            path.rename(spare)  # given back, its space would be gone to whoever has filled the disk
         self._removed += self._ends.pop(number)
 
 
-def _framed(writes: Iterable[Write]) -> Iterator[bytes]:
-    for write in writes:
-        try:
-            yield framed(write)
-        except (TypeError, ValueError, OverflowError) as error:
-            log.error("journal: a record is dropped, %s: %s", write.statement, error)
+def _framed(write: Write, seed: int) -> bytes:
+    try:
+        return framed(write, seed)
+    except (TypeError, ValueError, OverflowError) as error:
+        log.error("journal: a record is dropped, %s: %s", write.statement, error)
+        return b""
 
 
 def _path(folder: Path, number: int) -> Path:

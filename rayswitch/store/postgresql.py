@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, urlencode
 import asyncpg
 
 from rayswitch.config.database import masked
-from rayswitch.store.errors import BadWrite, StoreAway, StoreError
+from rayswitch.store.errors import BadWrite, StoreAway, StoreError, StoreFull
 
 __all__ = ["Postgresql"]
 
@@ -214,7 +214,7 @@ _EXPLAINED: tuple[_Row, ...] = (
     ((asyncpg.PostgresConnectionError, ConnectionRefusedError), StoreAway, "cannot be reached: {}"),
     ((TimeoutError,), StoreAway, "cannot be reached: it does not answer in time"),
     ((OSError,), StoreAway, "cannot be reached: {}"),
-    ((asyncpg.DiskFullError,), StoreError, "cannot grow: the disk is full"),
+    ((asyncpg.DiskFullError,), StoreFull, "cannot grow: the disk is full"),
     ((asyncpg.ReadOnlySQLTransactionError,), StoreError, "is not writable: it is a standby, or set to read only"),
     ((asyncpg.DataError, asyncpg.IntegrityConstraintViolationError), BadWrite, "takes no such value: {}"),
     ((asyncpg.ProgramLimitExceededError,), BadWrite, "takes no such value: {}"),

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from rayswitch.store.errors import BadWrite, StoreError
+from rayswitch.store.errors import BadWrite, StoreError, StoreFull
 
 __all__ = ["Sqlite"]
 
@@ -67,7 +67,8 @@ class Sqlite:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
             return BadWrite(f"store {self.path}: {error}")
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        return StoreError(f"store {self.path} {_PROBLEMS.get(code, f'fails: {error}')}")
+        family = StoreFull if code == sqlite3.SQLITE_FULL else StoreError
+        return family(f"store {self.path} {_PROBLEMS.get(code, f'fails: {error}')}")
 
 
 def _close_to_others(path: Path) -> None:

@@ -337,7 +337,10 @@ def test_a_full_disk_and_no_database_leave_memory_and_an_alarm(
             await until(lambda: any("No space left on device; they wait in memory" in text for text in alarms(journal)))
             await until(lambda: journal._left_out == ("put_call",))
             assert done == []
-            journal.append(add_cdr({"call_id": "c1"}), add_cdr({"call_id": "c2"}))
+            refused: list[str] = []
+            journal.durable(binding("late"), partial(done.append, 99), lambda: refused.append("late"))
+            assert refused == ["late"], "who can be told does not wait for ever"
+            journal.append(add_cdr({"call_id": "c1"}))
             await until(lambda: journal._left_out == ("put_call", "put_binding", ""))
             journal.append(add_cdr({"call_id": "c3"}))
             assert journal.refused == 1
@@ -345,7 +348,7 @@ def test_a_full_disk_and_no_database_leave_memory_and_an_alarm(
             assert await journal.flush()
             await asyncio.sleep(0)
             assert done == list(range(8))
-            assert aors(where) == [f"{number}@x" for number in range(8)]
+            assert aors(where) == [*(f"{number}@x" for number in range(8)), "late@x"]
 
     run(main, tmp_path)
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayswitch.store import Write
@@ -71,26 +71,45 @@ def test_what_was_not_said_to_be_done_is_read_again(backlog: Backlog) -> None:
     assert backlog.read(2) == [write(2), write(3)]
 
 
-def test_the_next_process_reads_all_and_appends_to_a_file_of_its_own(folder: Path) -> None:
+def test_the_next_process_reads_all_and_goes_on_behind_it(folder: Path) -> None:
     first = Backlog(folder, segment=512)
-    first.append(write(number) for number in range(20))
+    first.append(write(number) for number in range(15))
     first.read(5)
     first.advance()
-    second = Backlog(folder, segment=512)  # no farewell
-    assert list(second.scan())[-12:] == [write(number) for number in range(8, 20)]
-    assert second.count >= 12
     before = segments(folder)
-    second.append([write(20)])
-    assert segments(folder)[:-1] == before
-    assert list(taken(second))[-13:] == [write(number) for number in range(8, 21)]
+    first.close()  # as good as killed: it says farewell to nobody
+    second = Backlog(folder, segment=512)
+    left = list(second.scan())
+    assert left[-7:] == [write(number) for number in range(8, 15)]
+    assert second.count == len(left)
+    second.append([write(15)])
+    assert segments(folder) == before
+    assert list(taken(second)) == [*left, write(15)]
     second.close()
-    first.close()
+
+
+def test_what_is_torn_is_written_over(folder: Path) -> None:
+    """Also when the records behind it are whole, as a power cut may leave them."""
+    with closing(Backlog(folder, segment=512)) as backlog:
+        backlog.append(write(number) for number in range(6))
+    path = folder / segments(folder)[0]
+    content = bytearray(path.read_bytes())
+    length = len(framed(write(0)))
+    content[3 * length + 10] ^= 0xFF
+    path.write_bytes(content)
+    with closing(Backlog(folder, segment=512)) as backlog:
+        assert list(backlog.scan()) == [write(number) for number in range(3)]
+        backlog.append([write(7)])
+        assert list(taken(backlog)) == [write(0), write(1), write(2), write(7)]
+    with closing(Backlog(folder, segment=512)) as backlog:
+        assert list(backlog.scan()) == [write(0), write(1), write(2), write(7)]
 
 
 class Killed(BaseException):
     """The process ends in the middle of a write."""
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(0, 3000), st.integers(1, 5))
 def test_a_crash_at_any_byte_leaves_what_was_appended_and_a_beginning_of_the_rest(
     tmp_path_factory: pytest.TempPathFactory, groups: list[int], budget: int, most: int
@@ -159,6 +178,26 @@ def test_a_full_disk_leaves_a_segment_of_room(folder: Path, monkeypatch: pytest.
     backlog.append([write(kept)])
     assert list(taken(backlog)) == [write(number) for number in range(kept + 1)]
     assert (folder / "spare").stat().st_size == 512
+    backlog.close()
+
+
+def test_the_reserve_stays_ours_when_the_disk_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The segment becomes the reserve again, and what is left in it is not taken for records of its next life."""
+    backlog = Backlog(folder, segment=512)
+    backlog.reserve()
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    for life in range(5):
+        backlog.append(write(number) for number in range(life, 9 - life))
+        with closing(Backlog(folder, segment=512)) as other:
+            assert list(other.scan()) == [write(number) for number in range(life, 9 - life)]
+        assert not (folder / "spare").exists()
+        assert list(taken(backlog)) == [write(number) for number in range(life, 9 - life)]
+        backlog.clear()
+        assert (folder / "spare").stat().st_size == 512
     backlog.close()
 
 
