@@ -30,7 +30,7 @@ from typing import Any
 from rayswitch.calls import effects as fx
 from rayswitch.calls.attempt import Attempt, Branch
 from rayswitch.calls.events import MediaGatewayRestarted, TimerFired
-from rayswitch.calls.features import answer, exchange, ports, release, revival, table
+from rayswitch.calls.features import answer, early, exchange, ports, release, revival, table
 from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.record import CallRecord
@@ -142,8 +142,8 @@ class Call:
         self.out.append(fx.StartTimer(delay, name, data))
 
     def peer_of(self, leg: Leg) -> Leg | None:
-        """The other half of an answered call."""
-        return self.b if leg is self.a else self.a
+        """The other half of the call: before the answer the device that the caller hears."""
+        return self.a if leg is not self.a else self.b or early.speaker(self)
 
     def origin(self, leg: Leg) -> int:
         """The session id of what we say to this half call; our random part makes it unique (RFC 8866 §5.2)."""

@@ -9,7 +9,10 @@ from rayswitch.sip.message import Message
 
 PASSED = frozenset({"subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason"})
 SDP_CONTENT = (("content-type", "application/sdp"),)
-ALLOWED_IN_DIALOG = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE"
+ALLOWED_IN_DIALOG = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, PRACK"
+SUPPORTED_WITH_OFFER = (("supported", "100rel"),)
+SUPPORTED_WITHOUT = ()
+"""Extensions that a device may use with us (RFC 3261 §20.37), by whether our INVITE holds an offer."""
 
 
 def session_of(message: Message) -> Session | None:
@@ -25,6 +28,11 @@ def readable_session(message: Message) -> Session | None:
         return session_of(message)
     except BadSession:
         return None
+
+
+def has_option(message: Message, header: str, option: str) -> bool:
+    """Is this option tag in that header (RFC 3261 §19.2)?"""
+    return header in message.names and option in [value.lower() for value in message.values(header)]
 
 
 def passed_on(message: Message) -> list[tuple[str, str]]:

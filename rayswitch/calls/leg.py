@@ -6,13 +6,16 @@ from one to the other passes through `Call`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rayswitch.sdp.anchor import Endpoint, anchor
 from rayswitch.sdp.session import Session
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import BadMessage, Message, Request, Response, parse
+
+if TYPE_CHECKING:
+    from rayswitch.calls.features.reliable import Confirmed, Promised
 
 
 class Unacknowledged:
@@ -51,8 +54,8 @@ class Leg:
     """One half call: `dialog` is None until the other side has answered with a tag."""
 
     __slots__ = (
-        "ack", "dialog", "early", "flow", "index", "invite", "peer_allows", "sdp", "sdp_body", "server", "side",
-        "unacknowledged", "version",
+        "ack", "confirmed", "dialog", "early", "flow", "heard", "index", "invite", "peer_allows", "promised", "sdp",
+        "sdp_body", "server", "side", "unacknowledged", "version",
     )  # fmt: skip
 
     def __init__(self, index: int, flow: Flow) -> None:
@@ -76,6 +79,11 @@ class Leg:
         self.ack: Request | None = None
         """Our ACK of the peer's last 2xx, for when that comes again."""
         self.peer_allows = ""
+        self.promised: Promised | None = None
+        self.confirmed: Confirmed | None = None
+        """Reliable provisional responses: ours to the caller, and those of a device."""
+        self.heard = 0
+        """The device whose description the caller has, 0 while he has none."""
 
     @property
     def call_id(self) -> str:
@@ -84,11 +92,26 @@ class Leg:
 
     def confirm_early(self) -> None:
         """Make the early dialog, unless there is one."""
-        if self.dialog is None and self.early is not None and self.invite is not None:
-            try:
-                self.dialog = Dialog.uac(self.invite, self.early)
-            except BadMessage:
-                self.early = None
+        if self.dialog is None and self.early is not None and not self.meet(self.early):
+            self.early = None
+
+    def meet(self, response: Response) -> bool:
+        """The dialog that a response to our INVITE makes, or confirms (§13.2.2.4); False when it cannot.
+
+        An early one of the same tags goes on: its route is new, its numbers stay.
+        """
+        if self.invite is None:
+            return False
+        try:
+            dialog = Dialog.uac(self.invite, response)
+        except BadMessage:
+            return False
+        known, self.dialog = self.dialog, dialog
+        if known is not None:
+            dialog.local_seq = max(dialog.local_seq, known.local_seq)
+            if known.remote_tag == dialog.remote_tag:
+                dialog.remote_seq = known.remote_seq
+        return True
 
     def hear(self, message: Message) -> None:
         """Note what the peer says it can do."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rayswitch.sip.identifiers import tag_parts
 from rayswitch.sip.message import Request
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, REGISTER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, PRACK, REGISTER"
 KNOWN = frozenset(
     [
         "INVITE",
@@ -30,8 +30,9 @@ KNOWN = frozenset(
         "PRACK",
     ]
 )
-SUPPORTED = frozenset({"path", "outbound"})
+OPTIONS = "path, outbound, 100rel"
 """Option tags that may be required of us."""
+SUPPORTED = frozenset(OPTIONS.split(", "))
 SCHEMES = ("sip:", "sips:", "tel:")
 SDP_METHODS = frozenset({"INVITE", "UPDATE"})
 
@@ -41,7 +42,7 @@ PROVED = {"REGISTER": "authorization", "INVITE": "proxy-authorization"}
 """Requests whose sender has to prove who he is, and the header where he does it."""
 
 NEW: dict[str, Answer] = {
-    "OPTIONS": (200, [("allow", ALLOW), ("accept", "application/sdp"), ("supported", "path, outbound")]),
+    "OPTIONS": (200, [("allow", ALLOW), ("accept", "application/sdp"), ("supported", OPTIONS)]),
     **dict.fromkeys(("BYE", "UPDATE", "INFO", "PRACK"), (481, [])),
 }
 """Outside of a dialog: OPTIONS is how phones and peers ask whether we live (§11.2); others make no sense there."""

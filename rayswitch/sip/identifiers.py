@@ -3,6 +3,7 @@
     branch   z9hG4bK s0.1f2e3d4c5b6a      the gateway that owns the client transaction
     call     s0.5b6a1f2e3d4c              the host that the call lives on
     tag      s0.5b6a1f2e3d4c.1            half call 1 of that call
+             s0.5b6a1f2e3d4c.0.2          the same half call in a further dialog (one INVITE can make several)
     Call-ID  32 hex digits                random, and nothing else: it is all that hides one half call from the other
 
 The short host ids are no secret: they say nothing about addresses.
@@ -46,17 +47,20 @@ class Identifiers:
         """The tag of an answer behind which no call stands (§8.2.6.2): nobody's."""
         return self.token(RANDOM).hex()
 
-    def tag(self, call: str, leg: int) -> str:
-        """The tag of half call `leg` of `call` (§19.3)."""
-        return f"{call}.{leg}"
+    def tag(self, call: str, leg: int, fork: int = 0) -> str:
+        """The tag of half call `leg` of `call` (§19.3); `fork` sets dialogs of one half call apart."""
+        return f"{call}.{leg}.{fork}" if fork else f"{call}.{leg}"
 
 
 def tag_parts(tag: str) -> tuple[str, int] | None:
     """(call id, leg) of a tag of ours; None for anybody else's."""
-    call, _, leg = tag.rpartition(".")
-    if not (leg.isascii() and leg.isdigit()) or len(leg) > 6 or owner_of(call) is None:
+    pieces = tag.split(".")
+    if not 3 <= len(pieces) <= 4 or owner_of(call := f"{pieces[0]}.{pieces[1]}") is None:
         return None
-    return call, int(leg)
+    for digits in pieces[2:]:
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 6:
+            return None
+    return call, int(pieces[2])
 
 
 def owner_of(identifier: str) -> str | None:

@@ -115,7 +115,8 @@ class Phone:
     def heard(self, response: Response) -> None:
         """A response of the switch."""
         self.answers.append(response)
-        self.peer_tag = self.peer_tag or response.to.tag or ""
+        if not self.peer_tag or (response.cseq.method == "INVITE" and response.status // 100 == 2):
+            self.peer_tag = response.to.tag or ""  # RFC 3261 §13.2.2.4: the 2xx says which dialog it is
         if response.status < 300 and response.contacts:
             self.target = response.contacts[0].uri_text
 

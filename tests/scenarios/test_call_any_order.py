@@ -16,10 +16,16 @@ BODIES = st.sampled_from(
 STATUSES = st.sampled_from([100, 180, 183, 200, 200, 200, 302, 401, 408, 481, 486, 487, 491, 500, 503, 603])
 METHODS = st.sampled_from(["BYE", "INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS", "REFER"])
 WHO = st.integers(0, 2)
+UPDATES = ("allow", "INVITE, UPDATE, PRACK")
+HEADERS = st.sampled_from(
+    [(), (), (("supported", "100rel"), UPDATES), (("require", "100rel"),)],
+)
 
 STEPS = st.one_of(
     st.tuples(st.just("reply"), WHO, STATUSES, BODIES, st.integers(0, 5)),
     st.tuples(st.just("reply"), WHO, STATUSES, BODIES, st.integers(0, 5)),
+    st.tuples(st.just("promise"), WHO, st.sampled_from([180, 183]), BODIES, st.integers(1, 3)),
+    st.tuples(st.just("prack"), BODIES),
     st.tuples(st.just("send"), WHO, METHODS, BODIES),
     st.tuples(st.just("ack"), WHO, BODIES),
     st.tuples(st.just("cancel"), WHO),
@@ -37,11 +43,11 @@ STEPS = st.one_of(
 class Storm:
     """A call to two devices, and what comes over it."""
 
-    def __init__(self, offer: bytes, media: str) -> None:
+    def __init__(self, offer: bytes, media: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self.room = Switchroom(2)
         self.room.media = media
         self.phones = [self.room.a, *self.room.devices]
-        self.room.a.invite(offer)
+        self.room.a.invite(offer, *headers)
 
     def step(self, name: str, *values: object) -> None:
         getattr(self, name.replace(" ", "_"))(*values)
@@ -54,6 +60,17 @@ class Storm:
         key, method = phone.keys[index], phone.got[index].method
         if key in self.room.call.pending or (200 <= status < 300 and method == "INVITE"):
             phone.reply(status, body, to=index)
+
+    def promise(self, who: int, status: int, body: bytes, number: int) -> None:
+        phone = self.phones[who]
+        if phone.got and phone.got[0].method == "INVITE" and phone.keys[0] in self.room.call.pending:
+            phone.reply(status, body, ("require", "100rel"), ("rseq", str(number)), UPDATES, to=0)
+
+    def prack(self, body: bytes) -> None:
+        for answer in self.room.a.answers:
+            if answer.has("rseq"):
+                self.room.a.send("PRACK", body, ("rack", f"{answer.get('rseq')} 1 INVITE"))
+                return
 
     def fork(self, who: int, body: bytes) -> None:
         phone = self.phones[who]
@@ -117,10 +134,13 @@ class Storm:
 @given(
     st.sampled_from([sdp(), sdp(), sdp("10.0.0.1", 4000, 4002), b""]),
     st.sampled_from(["at once", "at once", "later", "refused"]),
+    HEADERS,
     st.lists(STEPS, max_size=25),
 )
-def test_any_order(offer: bytes, media: str, steps: list[tuple[object, ...]]) -> None:
-    storm = Storm(offer, media)
+def test_any_order(
+    offer: bytes, media: str, headers: tuple[tuple[str, str], ...], steps: list[tuple[object, ...]]
+) -> None:
+    storm = Storm(offer, media, headers)
     room = storm.room
     for name, *values in steps:
         storm.step(str(name), *values)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rayswitch.calls.attempt import Branch
 from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, readable_session
 from rayswitch.calls.effects import RepeatAnswer, Respond, SendAck
-from rayswitch.calls.features import branches, exchange, ports, release
+from rayswitch.calls.features import branches, early, exchange, ports, release, reliable
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.calls.next_hop import family
 from rayswitch.sdp.anchor import common_codec_names
@@ -32,7 +32,7 @@ def won(call: Call, branch: Branch, response: Response) -> None:
     """The first 2xx: this device is B, the others are cancelled."""
     assert call.a is not None and call.media is not None
     leg = branch.leg
-    session = readable_session(response) or leg.sdp
+    session = leg.sdp if reliable.is_settled(leg) else readable_session(response) or leg.sdp
     if session is None:
         branches.too_late(call, leg)
         branches.cancel_all(call, None)
@@ -46,7 +46,9 @@ def won(call: Call, branch: Branch, response: Response) -> None:
     call.media.families["b"] = family(leg.flow)
     late = call.a.sdp is None
     if not late:
-        accept(call, branch, session, late)
+        call.ack(leg, 1)
+        early.turn_to(call, leg)
+        reliable.when_settled(call.a, lambda: accept(call, branch, session, late))
         return
     ports.reserve(
         call,
@@ -68,9 +70,9 @@ def accept(call: Call, branch: Branch, session: Session, late: bool) -> None:
     call.phase = "answered"
     call.record.answer = call.wall
     call.record.reached = branch.goal.number  # the row of a device names the device
-    if not late:
-        call.ack(leg, 1)
     body = connect(call, leg, session)
+    if reliable.is_settled(call.a):
+        body = b""  # he has it, and it cannot change any more (RFC 3262 §5)
     note_codec(call, session)
     caller, server = call.a, call.a.server
     if late:
@@ -102,8 +104,8 @@ def connect(call: Call, leg: Leg, session: Session) -> bytes:
 def final(call: Call, body: bytes) -> Response:
     """The 200 for the caller's INVITE."""
     assert call.a is not None and call.a.invite is not None
-    headers = [("contact", call.a.contact(call.id)), ("allow", ALLOWED_IN_DIALOG), *SDP_CONTENT]
-    return respond(call.a.invite, 200, to_tag=call.ids.tag(call.id, 0), headers=headers, body=body)
+    headers = [("contact", call.a.contact(call.id)), ("allow", ALLOWED_IN_DIALOG), *(SDP_CONTENT if body else ())]
+    return respond(call.a.invite, 200, to_tag=early.tag(call), headers=headers, body=body)
 
 
 def promise(call: Call, leg: Leg, server: Any, response: Response, cseq: int) -> None:

@@ -11,15 +11,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rayswitch.calls.attempt import Attempt, Branch, Device, Goal
-from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, quoted, user_part
+from rayswitch.calls.carried import (
+    ALLOWED_IN_DIALOG,
+    SDP_CONTENT,
+    SUPPORTED_WITH_OFFER,
+    SUPPORTED_WITHOUT,
+    quoted,
+    user_part,
+)
 from rayswitch.calls.effects import CancelRequest, Locate
 from rayswitch.calls.events import Located
-from rayswitch.calls.features import answer, ports, release
+from rayswitch.calls.features import answer, ports, release, reliable
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
-from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
-from rayswitch.sip.message import BadMessage, Request, Response
+from rayswitch.sip.message import Request, Response
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -111,6 +117,7 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
             ("cseq", "1 INVITE"),
             ("contact", leg.contact(call.id)),
             ("allow", ALLOWED_IN_DIALOG),
+            *(SUPPORTED_WITH_OFFER if body else SUPPORTED_WITHOUT),
             *attempt.headers,
             *(SDP_CONTENT if body else ()),
         ],
@@ -121,7 +128,7 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
 def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
     """A response of one device."""
     if response.status < 200:
-        if response.status > 100:
+        if response.status > 100 and reliable.confirm(call, leg, response):
             leg.early = response
             if not branch.cancelled and call.attempt is branch.attempt:
                 branch.attempt.progressed(call, branch, response)
@@ -137,10 +144,7 @@ def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
 def answered(call: Call, branch: Branch, response: Response) -> None:
     """2xx: the winner, or one that lost the race and is sent home."""
     leg, attempt = branch.leg, branch.attempt
-    assert leg.invite is not None
-    try:
-        leg.dialog = Dialog.uac(leg.invite, response)
-    except BadMessage:
+    if not leg.meet(response):
         failed(call, branch, Response.new(502))
         return
     leg.hear(response)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
 from rayswitch.calls.effects import CancelRequest, Respond
-from rayswitch.calls.features import answer, ports, release
+from rayswitch.calls.features import answer, early, ports, release
 from rayswitch.calls.leg import Leg
 from rayswitch.sdp.session import BadSession, Session
 from rayswitch.sip.message import Request, Response, respond
@@ -77,12 +77,12 @@ class Exchange:
 
 def offered(call: Call, leg: Leg, event: RequestReceived) -> None:
     """A re-INVITE or UPDATE from one side."""
-    peer = call.peer_of(leg)
+    peer = call.peer_of(leg) if call.phase == "answered" else early.partner(call, leg)
     if call.phase == "ending":
         call.answer(event, 481)
     elif event.request.method == "UPDATE" and not is_offer(event.request):
         refreshed(call, leg, event)
-    elif call.phase != "answered" or peer is None or call.exchange or peer.unacknowledged or not call.ports_free:
+    elif peer is None or call.exchange or peer.unacknowledged or not call.ports_free:
         busy(call, leg, event)
     else:
         open_exchange(call, leg, peer, event)
@@ -147,6 +147,8 @@ def pass_on(call: Call, exchange: Exchange, session: Session | None) -> None:
     if session is not None:
         body = peer.describe(session, call.media.endpoints(peer.side, session), call.origin(peer))
     method = event.request.method
+    if method == "PRACK":
+        method = "UPDATE"
     if method == "UPDATE" and "UPDATE" not in peer.peer_allows:
         method = "INVITE"
     request = peer.dialog.request(method, peer.contact(call.id), SDP_CONTENT if body else (), body)

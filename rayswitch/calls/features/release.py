@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.effects import Record, Respond
 from rayswitch.calls.events import MediaFigures, Release
-from rayswitch.calls.features import answer, branches
+from rayswitch.calls.features import answer, branches, early
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.sip.events import CancelReceived
 from rayswitch.sip.message import Message, Response, respond
@@ -67,13 +67,14 @@ def refuse(
 ) -> None:
     """The final answer of a call that was never answered; `side` is who wanted it so, "" for the switch."""
     assert call.a is not None and call.a.invite is not None and call.record is not None
+    if call.exchange is not None:
+        call.exchange.refuse(call, 487)
     if call.b is not None:  # its 2xx has come, our own has not gone
         call.record.legs[call.b.index - 1][2] = 487
         answer.send_home(call, call.b, 1)
         call.b = None
     extra = [*headers, *passed_failure(reason_from, call.settings.domain)]
-    tag = call.ids.tag(call.id, 0)
-    response = respond(call.a.invite, status, reason or None, to_tag=tag, headers=extra)
+    response = respond(call.a.invite, status, reason or None, to_tag=early.tag(call), headers=extra)
     call.out.append(Respond(call.a.server, response))
     over(call, side, status, reason or response.reason, said(reason_from) if reason_from else None)
 

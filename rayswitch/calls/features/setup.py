@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rayswitch.calls.attempt import Attempt, Goal
 from rayswitch.calls.carried import passed_on, session_of
 from rayswitch.calls.events import Invited
-from rayswitch.calls.features import answer, branches, early, release
+from rayswitch.calls.features import answer, branches, early, release, reliable
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.next_hop import family
@@ -28,6 +28,7 @@ def invited(call: Call, event: Invited) -> None:
     leg.invite, leg.server = event.request, event.server
     leg.hear(event.request)
     call.media = MediaPlan(family(event.flow))
+    leg.promised = reliable.wanted(call, event.request)
     try:
         leg.dialog = Dialog.uas(event.request, call.ids.tag(call.id, 0))
         leg.sdp = session_of(event.request)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from rayswitch.calls.features import answer, branches, exchange, ports, relay, release, revival, setup
+from rayswitch.calls.features import answer, branches, exchange, ports, relay, release, reliable, revival, setup
 
-FEATURES: tuple[ModuleType, ...] = (setup, ports, branches, answer, exchange, relay, release, revival)
+FEATURES: tuple[ModuleType, ...] = (setup, ports, branches, answer, exchange, reliable, relay, release, revival)
 
 Take = Callable[..., None]
 

@@ -20,7 +20,7 @@ def with_body(method: str = "INVITE", **headers: str) -> Request:
     [
         (incoming(uri="http://example.com"), 416, None),
         (incoming(uri="TEL:123"), None, None),
-        (incoming(require="100rel, Path, timer"), 420, ("unsupported", "100rel, timer")),
+        (incoming(require="100rel, Path, gruu, x"), 420, ("unsupported", "gruu, x")),
         (incoming(proxy_require="privacy"), 420, ("unsupported", "privacy")),
         (incoming("REGISTER", require="outbound"), None, None),
         (incoming(max_forwards="0"), 483, None),
