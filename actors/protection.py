@@ -73,15 +73,19 @@ class Protection:
             self.links.tell(other, "blame", [host, user])
         ban = self.blame(host, user)
         if ban is not None:
-            log.warning("%s is banned until %.0f: %s", host, ban.until, ban.reason)
-            self.journal.append(writes.put_ban(*ban))
             for other in self.others:  # one that was started a moment ago has not counted them all
                 self.links.tell(other, "ban", list(ban))
 
     def blame(self, host: str, user: str) -> Ban | None:
-        """Count a failure, wherever it was seen; the ban, if that was one too many."""
+        """Count a failure, wherever it was seen; the ban, if that was one too many.
+
+        Whoever counts so far writes it down: two gateways that each saw some of the failures may both learn of the
+        last one from the other.
+        """
         ban = self.guard.failed(host, f"authentication failed, last as {user[:40]!r}", self.wall())
         if ban is not None:
+            log.warning("%s is banned until %.0f: %s", host, ban.until, ban.reason)
+            self.journal.append(writes.put_ban(*ban))
             self.enforce()
         return ban
 

@@ -144,7 +144,7 @@ def inside(method: str, tag: str) -> Request:
         (request("SUBSCRIBE"), 405),
         (request("DANCE"), 501),
         (request("INVITE", "http://example.com"), 416),
-        (request("INVITE", require="100rel"), 420),
+        (request("INVITE", require="gruu"), 420),
         (request("REGISTER"), 401),
         (request("INVITE"), 407),
     ],
