@@ -20,6 +20,8 @@ def _say(name: str, outage: Outage) -> None:
         f" {max(outage.registered.response_times, default=0.0):.2f} s",
         flush=True,
     )
+    for alarm in outage.alarms:
+        print(f"  {alarm['host']}: {alarm['what']}", flush=True)
 
 
 TROUBLES: dict[str, tuple[Callable[[Postgres], None], Callable[[Postgres], None]]] = {
