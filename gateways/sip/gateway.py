@@ -167,8 +167,7 @@ class SipGateway:
         if request.method not in REFUSABLE or request.to.tag:
             return None
         if not self.watching:
-            self.watching = True
-            self.wheel.start(WATCH_SECONDS, self.look_at_the_clock, now + WATCH_SECONDS)
+            self.watch(now)
         if self.overload.delay <= self.overload.low or self.layer.knows(request):
             return None
         if not self.overload.refuses(request.has("proxy-authorization") or request.has("authorization")):
@@ -177,10 +176,21 @@ class SipGateway:
         after = str(RETRY_AFTER + self.overload.refused % RETRY_AFTER)  # not all of them at once
         return respond(request, 503, "Overloaded", to_tag=self.door_tag, headers=[("retry-after", after)])
 
+    def watch(self, now: float) -> None:
+        """Look soon how late the loop is."""
+        self.watching = True
+        self.wheel.start(WATCH_SECONDS, self.look_at_the_clock, now + WATCH_SECONDS)
+
     def look_at_the_clock(self, due: float) -> None:
-        """How late is the loop?  What keeps it is work that stands before every message."""
+        """What keeps the loop is work that stands before every message.
+
+        A loop that was late is looked at until it is not.
+        """
         self.watching = False
-        self.overload.late(self.clock() - due)
+        now = self.clock()
+        self.overload.late(now - due)
+        if self.overload.latest > self.overload.low:
+            self.watch(now)
 
     def loaded(self, messages: int, seconds: float, waiting: float) -> None:
         """A listener has read what was there."""

@@ -2,7 +2,8 @@
 
 The delay of a message is the time that what stands before it takes: how much is queued, times how long one takes.  Both
 are measured, the second as a mean that follows slowly; and so is how late the loop comes to its timers, which tells of
-work that stands in no queue of ours.  Between `low` and `high` seconds of delay a growing share of
+work that stands in no queue of ours; the smaller of two such looks counts, for one long turn, or a moment without the
+processor, is no overload.  Between `low` and `high` seconds of delay a growing share of
 what is new is refused, evenly spread and without dice; above `high` all of it.  Nothing inside a dialog and no response
 is ever refused: it belongs to work that was accepted.  Who has answered a challenge already is refused later than who
 comes fresh, because most of his work is done.
@@ -19,14 +20,14 @@ FIRST_GUESS = 0.0003
 class Overload:
     """`low`, `high`: seconds of delay at which refusing begins, and where everything new is refused."""
 
-    __slots__ = ("behind", "high", "low", "queue", "refused", "saved", "seconds")
+    __slots__ = ("behind", "high", "latest", "low", "queue", "refused", "saved", "seconds")
 
     def __init__(self, low: float = 0.05, high: float = 0.15) -> None:
         self.low = low
         self.high = high
         self.seconds = FIRST_GUESS
         self.queue = 0.0
-        self.behind = 0.0
+        self.latest = self.behind = 0.0
         self.saved = 0.0
         """Share of a refusal that is still owed."""
         self.refused = 0
@@ -42,7 +43,8 @@ class Overload:
 
     def late(self, seconds: float) -> None:
         """A timer came so much later than it was due."""
-        self.behind = max(0.0, seconds)
+        self.behind = max(0.0, min(seconds, self.latest))
+        self.latest = seconds
 
     @property
     def delay(self) -> float:

@@ -334,7 +334,8 @@ def test_what_is_new_is_refused_while_too_much_waits() -> None:
             phone.send(accepted, gateway.address)
             invite = await gateway.next(RequestReceived)
             gateway.loaded(64, 0.64, 100)  # ten milliseconds each
-            gateway.overload.late(1.0)
+            for _ in range(2):
+                gateway.overload.late(1.0)
             phone.send(accepted, gateway.address)  # a repetition of what was taken
             phone.send(request(), gateway.address)
             await until(lambda: phone.got)

@@ -25,7 +25,7 @@ def test_timers_fire_in_order_within_a_tick_and_never_before_their_time() -> Non
         await until(lambda: len(fired) == 5)
         assert [delay for delay, _ in fired] == [0.0, 0.02, 0.05, 0.08, 0.11]
         for delay, after in fired:
-            assert delay <= after < delay + 0.05
+            assert delay <= after < delay + 0.5, "a tick late, and what a busy machine adds"
 
     run(main)
 

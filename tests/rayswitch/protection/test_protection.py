@@ -144,6 +144,9 @@ def test_the_mean_follows_what_a_message_takes() -> None:
 def test_a_loop_that_comes_late_is_overloaded_too() -> None:
     overload = Overload(0.1, 0.3)
     overload.late(0.5)
+    assert not overload.refuses(False), "one long turn is no overload"
+    overload.late(0.4)
+    assert overload.delay == 0.4
     assert overload.refuses(False) and overload.refuses(True)
     overload.late(-0.001)
     assert not overload.refuses(False)
