@@ -20,6 +20,7 @@ from typing import NamedTuple, Self
 from tests.interop.ports import free_port
 
 SCENARIOS = Path(__file__).parent / "sipp"
+TRANSPORTS = {"udp": "u1", "tcp": "t1", "udp, many ports": "un"}
 
 
 class User(NamedTuple):
@@ -66,7 +67,7 @@ class Sipp:
         calls: how many calls, then SIPp ends; 0 for a callee.
         rate: calls per second.
         hold: milliseconds of the scenario's pause.
-        transport: "udp" or "tcp" (one connection).
+        transport: "udp" or "tcp" (one connection), or "udp, many ports": each call from a port of its own.
         port: the local SIP port; a free one if 0.
         contact: what stands in Contact; default the local address and port.
         linger: milliseconds for which a callee still answers repetitions of the BYE.
@@ -105,7 +106,7 @@ class Sipp:
             "-mp",
             str(free_port(address, span=4)),
             "-t",
-            {"udp": "u1", "tcp": "t1"}[transport],
+            TRANSPORTS[transport],
         ]
         command += ["-key", "domain", domain, "-key", "contact", contact or f"{literal}:{self.port}"]
         command += [
