@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from actors.directory_feed import Row
 from actors.link import Links
 from actors.recall import Recall
 from gateways.sip.gateway import SipGateway
@@ -19,7 +20,9 @@ from gateways.sip.kernel_filter import MOST
 from gateways.wheel import Timer
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.config import Config
+from rayswitch.config.settings import Protection as Protected
 from rayswitch.protection import Ban, Buckets, Failures, Guard, Networks, Overload
+from rayswitch.records import AddressRule
 from rayswitch.store import StoreError, writes
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,8 @@ class Protection:
         self.journal = recall.journal
         self.wall = wall
         self.guard = guard_of(config)
+        self.config = config.protection
+        self.rules: dict[tuple[str, ...], AddressRule] = {}
         self.waking: Timer | None = None
         self.blocked: frozenset[str] = frozenset()
         gateway.admits = self.guard.admits
@@ -64,6 +69,16 @@ class Protection:
             self.replace(await asyncio.to_thread(self.read))
         except StoreError as error:
             log.warning("the bans of the store are not known: %s", error)
+
+    def listed(self, rows: Sequence[Row]) -> None:
+        """The operator's lists of addresses have changed, among other records."""
+        mine = [(key, rule) for kind, key, rule in rows if kind is AddressRule]
+        for key, rule in mine:
+            self.rules[key] = rule
+            if rule is None:
+                del self.rules[key]
+        if mine:
+            self.guard.lists(*lists_of(self.config, self.rules.values()))
 
     # -- bans ----------------------------------------------------------------------------------------------------------
 
@@ -152,5 +167,12 @@ def guard_of(config: Config) -> Guard:
         Buckets(wanted.source_rate, wanted.source_burst),
         Buckets(wanted.total_rate, wanted.total_rate),
     )
-    guard.lists(Networks(wanted.accept), Networks(wanted.reject))
+    guard.lists(*lists_of(wanted, ()))
     return guard
+
+
+def lists_of(config: Protected, rules: Iterable[AddressRule]) -> tuple[Networks, Networks]:
+    """Who is always let through, and who never: what the configuration says, and the records."""
+    said = list(rules)
+    accept, reject = ([rule.network for rule in said if rule.action == action] for action in ("accept", "reject"))
+    return Networks((*config.accept, *accept)), Networks((*config.reject, *reject))

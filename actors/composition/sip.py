@@ -49,6 +49,7 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     )
     front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, parts.wall)
     protection = Protection(config, gateway, authenticator, peers.others, links, parts.recall, parts.wall)
+    directory.follow(protection.listed)
     registrations: RegistrationShell | None = None
     calls: CallShell | None = None
     if config.actors.registration.placement == "gateway":

@@ -12,7 +12,7 @@ from rayswitch.config.database import SQLITE, located
 from rayswitch.config.document import ConfigError, Document, Node, of_values, read
 from rayswitch.config.settings import Config, Tls
 
-__all__ = ["from_values", "load", "parse"]
+__all__ = ["Reader", "from_values", "load", "parse"]
 
 
 def load(path: Path | str | None) -> Config:
@@ -30,12 +30,12 @@ def load(path: Path | str | None) -> Config:
 
 def parse(text: str, file: str, folder: Path) -> Config:
     """The configuration in `text`; `file` names it in complaints, relative paths start from `folder`."""
-    return _located(_Reader(read(text, file)).config(), folder)
+    return _located(Reader(read(text, file)).config(), folder)
 
 
 def from_values(values: dict[str, Any]) -> Config:
     """The configuration in nested plain values, whose paths are absolute already."""
-    return _Reader(Document(of_values(values))).config()
+    return Reader(Document(of_values(values))).config()
 
 
 def _located(config: Config, folder: Path) -> Config:
@@ -54,7 +54,9 @@ def _files_of(tls: Tls, folder: Path) -> Tls:
     )
 
 
-class _Reader:
+class Reader:
+    """Reads sections, which are dataclasses of settings, out of one document."""
+
     def __init__(self, document: Document) -> None:
         self.document = document
         self.lines: dict[str, int] = {}
@@ -73,6 +75,7 @@ class _Reader:
         return self.document.error(problem, self.lines.get(key, 0), key)
 
     def section(self, cls: Any, node: Node, prefix: str) -> Any:
+        """A `cls` of the keys in `node`; `prefix` stands before their names in complaints. Raises ConfigError."""
         if node.value is None:
             return cls()
         if node.pairs is None:

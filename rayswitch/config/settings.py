@@ -263,10 +263,11 @@ class Config:
 
 
 def _plain(section: Any) -> dict[str, Any]:
-    return {item.name: _plain_value(item.metadata, getattr(section, item.name)) for item in fields(section)}
+    return {item.name: plain_value(item.metadata, getattr(section, item.name)) for item in fields(section)}
 
 
-def _plain_value(metadata: Any, value: Any) -> Any:
+def plain_value(metadata: Any, value: Any) -> Any:
+    """The value of a field as it would stand in a file."""
     if not metadata:
         return _plain(value)
     plain = metadata["kind"].plain

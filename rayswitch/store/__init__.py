@@ -8,6 +8,7 @@ make, as values; `extensions.py` and `cdr.py` what people administer and read; `
 from rayswitch.store.cdr import CdrFilter, cdrs
 from rayswitch.store.errors import BadWrite, StoreAway, StoreError
 from rayswitch.store.extensions import BadExtension, Extension, Extensions
+from rayswitch.store.records import Record, Records
 from rayswitch.store.store import Store
 from rayswitch.store.writes import (
     Write,
@@ -25,6 +26,8 @@ __all__ = [
     "CdrFilter",
     "Extension",
     "Extensions",
+    "Record",
+    "Records",
     "Store",
     "StoreAway",
     "StoreError",

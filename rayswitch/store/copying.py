@@ -45,6 +45,7 @@ BAN = Table("ban", 1, ("address", "until", "reason", "made"))
 CALL = Table("call", 1, ("id", "host", "answered", "snapshot"))
 VERSIONED = (
     Table("extension", 2, ("domain", "number", "name", "ha1_md5", "ha1_sha256", "options", "version", "deleted")),
+    Table("record", 3, ("domain", "kind", "key", "value", "version", "deleted")),
 )
 """Tables whose rows carry the version of their last change."""
 

@@ -72,25 +72,31 @@ class Extensions:
     def put(self, extensions: Iterable[Extension]) -> int:
         """Add them, or replace those with the same number, in one transaction; the version of this change."""
         with self.store.transaction():
-            version = self.store.count_up(self._version_key)
-            self.store.execute_many(
-                _UPSERT,
-                (
-                    (self.domain, e.number, e.name, e.ha1_md5, e.ha1_sha256, json.dumps(e.options), version)
-                    for e in extensions
-                ),
-            )
+            version = self.next_version()
+            self.put_at(version, extensions)
         return version
 
     def remove(self, numbers: Sequence[str]) -> int:
         """Remove those that exist; the version of this change. Their hashes are erased."""
         with self.store.transaction():
-            version = self.store.count_up(self._version_key)
-            self.store.execute_many(
-                _ERASE,
-                [(version, self.domain, number) for number in numbers],
-            )
+            version = self.next_version()
+            self.remove_at(version, numbers)
         return version
+
+    def next_version(self) -> int:
+        """That of a change which is under way in this transaction; others wait for its end."""
+        return self.store.count_up(self._version_key)
+
+    def put_at(self, version: int, extensions: Iterable[Extension]) -> None:
+        """As `put`, in the transaction of the caller."""
+        rows = (
+            (self.domain, e.number, e.name, e.ha1_md5, e.ha1_sha256, json.dumps(e.options), version) for e in extensions
+        )
+        self.store.execute_many(_UPSERT, rows)
+
+    def remove_at(self, version: int, numbers: Sequence[str]) -> None:
+        """As `remove`, in the transaction of the caller."""
+        self.store.execute_many(_ERASE, [(version, self.domain, number) for number in numbers])
 
 
 _SELECT = "SELECT number, domain, name, ha1_md5, ha1_sha256, options, version, deleted FROM extension"

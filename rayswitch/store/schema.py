@@ -84,4 +84,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             made {real} NOT NULL
         )""",
     ),
+    (
+        # What the operator keeps besides extensions: plain values as JSON, under a kind and a key (a JSON list).
+        # `version` and `deleted` as with extensions, from the same counter.
+        """CREATE TABLE record (
+            domain TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            version {integer} NOT NULL,
+            deleted {integer} NOT NULL,
+            PRIMARY KEY (domain, kind, key)
+        )""",
+        "CREATE INDEX record_version ON record (domain, version)",
+    ),
 )

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from actors.protection import Protection
 from rayswitch.config import Config
+from rayswitch.records import AddressRule, Block
 
 LIAR = "192.0.2.66"
 
@@ -52,3 +53,14 @@ def test_failures_at_two_gateways_whose_blames_cross_are_a_ban_that_is_written_d
             other.heard[topic]("", payload)
     assert one.guard.bans.by_address.keys() == two.guard.bans.by_address.keys() == {LIAR}
     assert one_written and two_written
+
+
+def test_lists_of_the_operator_stand_beside_those_of_the_configuration() -> None:
+    one, _, _ = guard("g1")
+    key = ("192.0.2.0/24",)
+    one.listed([(AddressRule, key, AddressRule("192.0.2.0/24", "reject")), (Block, ("1", "2"), Block("1", "2"))])
+    assert not one.guard.admits(LIAR, 1.0)
+    one.listed([(AddressRule, ("192.0.2.66",), AddressRule("192.0.2.66", "accept"))])
+    assert one.guard.admits(LIAR, 1.0)
+    one.listed([(AddressRule, ("192.0.2.66",), None), (AddressRule, key, None)])
+    assert one.guard.admits(LIAR, 1.0) and not one.rules

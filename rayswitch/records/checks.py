@@ -1,0 +1,63 @@
+"""What the records say of each other: each check gives the first complaint, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from rayswitch.records.content import Content, Key
+
+__all__ = ["CHECKS", "Complaint"]
+
+
+class Complaint(NamedTuple):
+    """About the value `name` of one record."""
+
+    kind: str
+    key: Key
+    name: str
+    problem: str
+
+
+def routes_lead_to_groups(content: Content) -> Iterator[Complaint]:
+    """A called number that leads to a group names one that is there."""
+    for key, record in content["called_numbers"].items():
+        if record.route.endswith(" group") and (record.target,) not in content["groups"]:
+            yield Complaint("called_numbers", key, "target", expected_group(record.target, content))
+
+
+def refinements_have_groups(content: Content) -> Iterator[Complaint]:
+    """So does a refinement."""
+    for key, record in content["refinements"].items():
+        if (record.group,) not in content["groups"]:
+            yield Complaint("refinements", key, "group", expected_group(record.group, content))
+
+
+def groups_have_members(content: Content) -> Iterator[Complaint]:
+    """A group without a member takes no call."""
+    for key, record in content["groups"].items():
+        if not record.members:
+            yield Complaint("groups", key, "members", "expected line/NAME or trunk/NAME, got nothing")
+
+
+def secrets_are_single(content: Content) -> Iterator[Complaint]:
+    """A password and its hashes at once would be two truths."""
+    for key, record in content["extensions"].items():
+        if record.password and record.ha1:
+            yield Complaint("extensions", key, "ha1", "expected either password or ha1, got both")
+
+
+def expected_group(name: str, content: Content) -> str:
+    """The complaint about a group that is not there."""
+    known = ", ".join(key[0] for key in content["groups"]) or "there is none yet"
+    return f"expected the name of a group ({known}), got {name!r}"
+
+
+def first(check: Callable[[Content], Iterable[Complaint]]) -> Callable[[Content], Any]:
+    """The first complaint of a check."""
+    return lambda content: next(iter(check(content)), None)
+
+
+CHECKS: tuple[Callable[[Content], Complaint | None], ...] = tuple(
+    map(first, (routes_lead_to_groups, refinements_have_groups, groups_have_members, secrets_are_single))
+)
