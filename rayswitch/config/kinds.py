@@ -226,6 +226,11 @@ def _read_path(text: str) -> str:
 LISTENER = Kind(
     "a URL such as udp://192.0.2.1:5060, tcp://[2001:db8::1]:5060 or tls://192.0.2.1:5061", _read_listener, str
 )
+NAME_SERVER: Kind[tuple[str, int]] = Kind(
+    "the address of a name server such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53",
+    lambda text: _host_and_port(text if text.count(":") < 2 or "[" in text else f"[{text}]", 53),
+    lambda address: f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}",
+)
 PORTS = Kind("a range such as 20000-29999, from 1024 to 65535, even at the start", _read_ports, str)
 LINK_PORTS = Kind(
     "any, or a range such as 7000-7099, from 1024 to 65535",

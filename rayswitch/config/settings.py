@@ -15,6 +15,7 @@ from rayswitch.config.kinds import (
     LINK_PORTS,
     LISTENER,
     MEDIA_ADDRESS,
+    NAME_SERVER,
     NETWORK,
     PATH,
     PORTS,
@@ -96,6 +97,11 @@ class Sip:
         seconds(0.05, 4),
         0.5,
         "Round-trip time estimate T1 in seconds: the first retransmission (RFC 3261 §17.1.1.1).",
+    )
+    name_servers: tuple[tuple[str, int], ...] = settings(
+        NAME_SERVER,
+        (),
+        "Who is asked for the names of carriers (RFC 3263); none: those of /etc/resolv.conf.",
     )
     tls: Tls = Tls()
 
