@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors.host import Host, Kind
-from actors.journal import Journal
+from actors.journal.verbs import Writes
 from actors.link import Links
 from actors.media_desk import MediaDesk
 from actors.placement import Placement
 from actors.reference import Ref
 from actors.registration import Location
 from actors.sip_port import SipPort
+from actors.warm_calls import WarmCalls
 from gateways.wheel import Wheel
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
@@ -53,7 +54,7 @@ class CallShell:
         sip: SipPort,
         media: MediaDesk,
         location: Location,
-        journal: Journal,
+        journal: Writes,
         wheel: Wheel,
         settings: Settings,
         ids: Identifiers,
@@ -235,9 +236,16 @@ class CallDesk:
         self.turn = itertools.count()
         self.shell: CallShell | None = None
         """Set when calls live in this very process."""
+        self.warm: WarmCalls | None = None
+        """Set in a gateway when each call is to have an actor of its own."""
 
     def open(self, invited: Invited) -> Ref | None:
         """A new call; None when no process could take it."""
+        waiting = self.warm.take() if self.warm is not None else None
+        if waiting is not None:
+            return self.open_at(*waiting, invited)
+        if not self.placement.overflows:
+            return None
         if self.shell is not None:
             ref = self.shell.create(self.ids(self.shell.me).call())
             ref.tell(invited)
@@ -246,7 +254,10 @@ class CallDesk:
         if not hosts:
             return None
         owner = hosts[next(self.turn) % len(hosts)]
-        id = self.ids(owner).call()
+        return self.open_at(owner, self.ids(owner).call(), invited)
+
+    def open_at(self, owner: str, id: str, invited: Invited) -> Ref:
+        """In another process."""
         self.links.tell(owner, "call.open", [id, invited])
         return self.ref(id, owner)
 
@@ -262,6 +273,10 @@ class CallDesk:
         assert self.shell is not None
         self.shell.create(id).tell(invited)
 
+    def exists(self, ref: Ref) -> bool:
+        """Is this call in this process?"""
+        return self.shell is not None and self.shell.host.has(KIND, ref.key)
+
     def ref(self, id: str, owner: str) -> Ref:
         """The call `id`, which lives on `owner`."""
         return Ref(KIND, id, owner)
@@ -271,4 +286,8 @@ class CallDesk:
         write one, and must not make us wait for it."""
         parts = tag_parts(tag or "")
         owner = owner_of(parts[0]) if parts else None
-        return self.ref(parts[0], owner) if parts and owner in self.placement.hosts else None
+        return self.ref(parts[0], owner) if parts and owner and self.knows(owner) else None
+
+    def knows(self, owner: str) -> bool:
+        """Is there such a host of calls?"""
+        return owner in self.placement.hosts or (self.warm is not None and self.warm.knows(owner))

@@ -28,6 +28,8 @@ _ROLES = (
     ("MediaGatewayActor", "media gateway"),
     ("CallActor", "call pool"),
     ("RegistrationActor", "registration pool"),
+    ("CallEntity", "call"),
+    ("RegistrationEntity", "registration"),
     ("SwitchboardActor", "switchboard"),
     ("ray::IDLE", "ray idle worker"),
     ("default_worker.py", "ray worker"),

@@ -18,7 +18,7 @@ from actors import census
 from actors.daemons import GCS, RAYLET, daemons_of
 from actors.logs import write_log
 from actors.opening import open_store
-from actors.preflight import Refused, check_listeners, check_media, lock_data
+from actors.preflight import Refused, check_listeners, check_media, check_memory, lock_data
 from actors.rundir import Record, digest, run_dir
 from actors.supervisor import StartFailed, Supervisor, become_subreaper, progress, sweep
 from rayswitch.config import Config
@@ -83,6 +83,7 @@ def _running(config: Config) -> Record | None:
 def _check(config: Config) -> None:
     check_listeners(config)
     check_media(config)
+    check_memory(config)
     open_store(config, progress)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.call import CallDesk
-from actors.reference import Ref
 from actors.registration import Location
+from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
 from rayswitch.calls import registrar
 from rayswitch.calls.authentication import Authenticator
@@ -45,6 +45,7 @@ class Front:
         directory: Directory,
         location: Location,
         calls: CallDesk,
+        unanswered: Unanswered,
         wall: Callable[[], float],
     ) -> None:
         self.gateway = gateway
@@ -55,8 +56,7 @@ class Front:
         self.calls = calls
         self.wall = wall
         self.tag = authenticator.tag
-        self.invites: dict[int, Ref] = {}
-        """Server transaction of a ringing INVITE → its call, for the CANCEL."""
+        self.unanswered = unanswered
         self.failures = 0
         gateway.user = self.event
         gateway.doorkeeper = self.at_the_door
@@ -109,8 +109,8 @@ class Front:
         if ref is None:
             self.answer(event, respond(event.request, 481))
             return
-        if event.request.method == "INVITE":
-            self.remember(event.server, ref)
+        if event.request.method == "INVITE" or ref.host != self.owner:
+            self.unanswered.add(event, ref)
         ref.tell(RequestReceived((self.owner, event.server), event.request, event.flow))
 
     def register(self, event: RequestReceived, now: float) -> None:
@@ -162,13 +162,7 @@ class Front:
             headers = [("retry-after", "2")]
             self.answer(event, respond(request, 503, "No call process", to_tag=self.tag, headers=headers))
         else:
-            self.remember(event.server, ref)
-
-    def remember(self, server: int, ref: Ref) -> None:
-        """For the CANCEL of this INVITE."""
-        self.invites[server] = ref
-        if len(self.invites) > MAX_INVITES:
-            del self.invites[next(iter(self.invites))]
+            self.unanswered.add(event, ref)
 
     def ours(self, host: str, flow: Flow) -> bool:
         """Is this host our domain or the address the message came to?"""
@@ -179,7 +173,7 @@ class Front:
     def cancel(self, event: CancelReceived, now: float) -> None:
         """To the call of the INVITE."""
         del now
-        ref = self.invites.get(event.server)
+        ref = self.unanswered.ref(event.server)
         if ref is not None:
             ref.tell(CancelReceived((self.owner, event.server), event.reason))
 
@@ -206,10 +200,6 @@ class Front:
         del now
         owner, entity, key = event.key
         self.calls.ref(entity, owner).tell(type(event)(key))
-
-
-MAX_INVITES = 20_000
-"""INVITEs whose CANCEL can still be told; an INVITE lives some seconds, so this is thousands of calls a second."""
 
 
 def dialled(request: Request) -> str:

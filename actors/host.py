@@ -8,6 +8,7 @@ Hosts reach each other's entities over the topic "entity": ``[kind, key, message
 """
 
 import asyncio
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -53,11 +54,31 @@ class Host:
         self.wheel = wheel
         self.clock = clock
         self.failures = 0
+        self.retired: Callable[[str, str], None] = lambda kind, key: None
+        """Told of every entity that is here no more."""
         self._kinds: dict[str, Kind] = {}
         self._cells: dict[str, dict[str, _Cell]] = {}
         self._answers: dict[int, tuple[str, str, asyncio.Future[Any]]] = {}
         self._token = 0
+        self._held: list[tuple[list[Any], asyncio.Future[Any] | None]] | None = None
         links.on("entity", self._arrived)
+        links.on("exists", lambda peer, whose: self._held is not None or self.has(*whose))
+
+    def hold(self) -> None:
+        """Keep what comes from other processes until `release`: who lives here is not known yet."""
+        self._held = []
+
+    def release(self) -> None:
+        """All who live here are here."""
+        held, self._held = self._held or [], None
+        for payload, answer in held:
+            try:
+                result = self._deliver(payload)
+            except NoSuchEntity as error:
+                result = asyncio.get_running_loop().create_future()
+                result.set_exception(error)
+            if result is not None:
+                result.add_done_callback(functools.partial(_pass_on, answer))
 
     def define(self, name: str, kind: Kind) -> None:
         """Entities of this kind may live here."""
@@ -71,11 +92,18 @@ class Host:
 
     def retire(self, kind: str, key: str) -> None:
         """Forget an entity, if it is here: what still comes for it is for nobody."""
-        if self._cells[kind].pop(key, None) is not None and self._answers:
-            self._unanswered(kind, key)
+        if self._cells[kind].pop(key, None) is not None:
+            if self._answers:
+                self._unanswered(kind, key)
+            self.retired(kind, key)
 
     def has(self, kind: str, key: str) -> bool:
-        return key in self._cells[kind]
+        return key in self._cells.get(kind, ())
+
+    def peek(self, kind: str, key: str) -> tuple[Any, int] | None:
+        """An entity, and how many messages it has handled; None when it is not here."""
+        cell = self._cells[kind].get(key)
+        return None if cell is None else (cell.entity, cell.messages)
 
     def count(self, kind: str) -> int:
         return len(self._cells[kind])
@@ -133,6 +161,13 @@ class Host:
 
     def _arrived(self, peer: str, payload: list[Any]) -> asyncio.Future[Any] | None:
         del peer
+        if self._held is None:
+            return self._deliver(payload)
+        answer = asyncio.get_running_loop().create_future() if isinstance(payload[2], Ask) else None
+        self._held.append((payload, answer))
+        return answer
+
+    def _deliver(self, payload: list[Any]) -> asyncio.Future[Any] | None:
         kind, key, message = payload
         if kind not in self._kinds:
             raise NoSuchEntity(f"no {kind} lives on {self.id}")
@@ -209,6 +244,17 @@ class Host:
 
     def _retire(self, kind: str, key: str, effect: Retire) -> None:
         self.retire(kind, key)
+
+
+def _pass_on(answer: asyncio.Future[Any] | None, result: asyncio.Future[Any]) -> None:
+    """Whatever came of it is the answer."""
+    error = result.exception()
+    if answer is None or answer.done():
+        return
+    if error is None:
+        answer.set_result(result.result())
+    else:
+        answer.set_exception(error)
 
 
 _OWN: dict[type, Callable[[Host, str, str, Any], None]] = {Reply: Host._reply, Retire: Host._retire}

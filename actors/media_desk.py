@@ -38,14 +38,17 @@ class MediaDesk:
         links: Links,
         gateways: Sequence[str],
         figures: Callable[[str, list[Any]], None] = lambda session, streams: None,
+        ahead: int = BATCH,
     ) -> None:
-        """`figures(session, streams)` is told what a session that was released has counted."""
+        """`figures(session, streams)` is told what a session that was released has counted; so many ports are taken
+        `ahead` (0: a process that has one call)."""
         self.links = links
+        self.ahead = ahead
         links.on("figures", lambda peer, payload: figures(*payload))
         self.order = deque(gateways)
         self.stock: dict[Stock, list[Port]] = {}
         self.batch: dict[Stock, int] = {}
-        """How many are taken ahead, where it is more than BATCH."""
+        """How many are taken ahead, where it is more than `ahead`."""
         self.missed: set[Stock] = set()
         """Which of them calls found too small since the last answer."""
         self.asked: dict[Stock, asyncio.Task[int | None]] = {}
@@ -83,7 +86,7 @@ class MediaDesk:
     def look_ahead(self, gateway: str, families: list[int]) -> None:
         """Ask for what runs low, so that the next call of this gateway's turn is served at once."""
         for family in set(families):
-            if self.lacks(gateway, family, self.batch.get((gateway, family), BATCH) // 2):
+            if self.lacks(gateway, family, self.batch.get((gateway, family), self.ahead) // 2):
                 self.refill((gateway, family), 0)
 
     async def ask_and_serve(self, candidates: list[str], families: list[int], done: Done) -> None:
@@ -125,7 +128,7 @@ class MediaDesk:
         gateway, family = stock
         try:
             ports: list[Port] = await self.links.ask(
-                gateway, "media", ["lease", count, self.batch.get(stock, BATCH), family]
+                gateway, "media", ["lease", count, self.batch.get(stock, self.ahead), family]
             )
         except LinkError as error:
             log.warning("no leases from media gateway %s: %s", gateway, error)
@@ -135,7 +138,7 @@ class MediaDesk:
         self.stock.setdefault(stock, []).extend(ports)
         if stock in self.missed:
             self.missed.remove(stock)
-            self.batch[stock] = min(2 * self.batch.get(stock, BATCH), LARGEST_BATCH)
+            self.batch[stock] = min(2 * self.batch.get(stock, self.ahead), LARGEST_BATCH)
         return len(ports)
 
     def connect(self, gateway: str, session: str, streams: list[Any]) -> None:

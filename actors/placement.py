@@ -2,7 +2,7 @@
 
 Host ids follow from the configuration alone: SIP gateways s0, s1, …, media gateways m0, …, the call pool
 c0, …, the registration pool r0, …, and the Switchboard sw. So every process knows every other one without
-asking.
+asking. With placement `actor` each entity has a host of its own besides, a0, a1, … (``own_actors.py``).
 
 The home of a key is the host with the highest hash of (host, key): rendezvous hashing. When a pool grows
 from n to n+1 processes one key in n+1 moves, and all of those to the new process. Homes are among the hosts
@@ -15,9 +15,11 @@ from hashlib import blake2b
 
 from rayswitch.config import Config
 
-__all__ = ["Placement", "hosts_of", "rendezvous"]
+__all__ = ["OWN", "SWITCHBOARD", "Placement", "hosts_of", "is_own", "rendezvous"]
 
 SWITCHBOARD = "sw"
+OWN = "a"
+"""First letter of the host ids of processes that hold a single entity."""
 POOLS = {"call": "c", "registration": "r"}
 """First letter of the pool's host ids, by kind."""
 
@@ -38,27 +40,35 @@ def hosts_of(config: Config) -> list[str]:
     """Every host of the switch but the Switchboard. A pool is there only when something lives in it."""
     hosts = numbered("m", config.media.gateways)
     for kind, letter in POOLS.items():
-        setting = getattr(config.actors, kind)
-        if setting.placement == "pool":
+        setting = config.actors.kinds[kind]
+        if setting.homes == "pool":
             hosts += numbered(letter, setting.pool)
     return hosts + numbered("s", config.sip.gateways)
 
 
+def is_own(host: str) -> bool:
+    """Is this the id of a process that holds a single entity?"""
+    return host[:1] == OWN and host[1:].isdecimal()
+
+
 class Placement:
-    """Where the entities of one kind live: `hosts`, all of them, whether up or not."""
+    """Where the entities of one kind live: `hosts`, all of their homes, whether up or not. `single`: each has a process
+    of its own, while there are any; `overflows`: the homes take in those that have none."""
 
-    __slots__ = ("hosts",)
+    __slots__ = ("hosts", "overflows", "single")
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    def __init__(self, hosts: Sequence[str], single: bool = False, overflows: bool = True) -> None:
         self.hosts = list(hosts)
+        self.single = single
+        self.overflows = overflows
 
     @classmethod
     def of(cls, kind: str, config: Config) -> "Placement":
         """The placement of `kind` ("call", "registration") that the configuration asks for."""
-        setting = getattr(config.actors, kind)
-        if setting.placement == "pool":
-            return cls(numbered(POOLS[kind], setting.pool))
-        return cls(numbered("s", config.sip.gateways))
+        setting = config.actors.kinds[kind]
+        in_pool = setting.homes == "pool"
+        hosts = numbered(POOLS[kind], setting.pool) if in_pool else numbered("s", config.sip.gateways)
+        return cls(hosts, setting.is_single, not setting.is_single or setting.overflow != "refuse")
 
     def home(self, key: str) -> str:
         """The host that `key` belongs to."""

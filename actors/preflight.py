@@ -12,9 +12,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
+from actors.memory import PROCESS_BYTES, free_bytes
 from rayswitch.config import Config, Listener
 
-__all__ = ["Refused", "check_listeners", "check_media", "lock_data"]
+__all__ = ["Refused", "check_listeners", "check_media", "check_memory", "lock_data"]
 
 _KINDS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM, "tls": socket.SOCK_STREAM}
 
@@ -66,6 +67,20 @@ def check_media(config: Config) -> None:
     """Raises Refused for a media address that is not this machine's."""
     for address in config.media.addresses.values():
         _try(Listener("udp", address, 0), f"media.address: {address}")
+
+
+def check_memory(config: Config) -> None:
+    """Raises Refused when processes of single entities that are asked for in so many words do not fit."""
+    free = free_bytes()
+    for name, kind in config.actors.kinds.items():
+        key, count = f"actors.{name}.most", kind.most * kind.is_single
+        if not count and kind.is_single and name == "call":
+            key, count = f"actors.{name}.warm", min(kind.warm * config.sip.gateways, kind.ceiling)
+        if count * PROCESS_BYTES > free:
+            fit = max(0, free // PROCESS_BYTES)
+            size = f"{PROCESS_BYTES // 10**6} MB"
+            raise Refused(f"{key}: {count} processes of {size} each do not fit into the free memory, only {fit} do")
+        free -= count * PROCESS_BYTES
 
 
 def _try(listener: Listener, name: str) -> None:

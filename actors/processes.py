@@ -10,10 +10,12 @@ Switchboard. Orders come over the link too: "status", "drain" (end the calls), "
 """
 
 import asyncio
+import functools
 import gc
 import logging
 import os
 import time
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -25,7 +27,7 @@ from actors.placement import SWITCHBOARD, hosts_of
 from actors.rundir import run_dir
 from rayswitch.config import Config
 
-__all__ = ["ROLES", "HostProcess", "actor_class"]
+__all__ = ["ROLES", "HostProcess", "actor_class", "entity_class"]
 
 THRESHOLDS = (50_000, 20, 50)
 RETRY_FIRST, RETRY_MOST = 0.05, 2.0
@@ -41,6 +43,8 @@ ROLES = {
     SWITCHBOARD: "SwitchboardActor",
 }
 """Class of a Ray actor by its host id without the number."""
+ENTITY_ROLES = {"call": "CallEntity", "registration": "RegistrationEntity"}
+"""The same of one that holds a single entity, by kind."""
 
 OPTIONS = {
     "namespace": reference.NAMESPACE,
@@ -55,10 +59,17 @@ log = logging.getLogger(__name__)
 
 
 class HostProcess:
-    """The host `host_id` of the switch with these settings (``Config.to_dict``), in a process of its own."""
+    """The host `host_id` of the switch with these settings (``Config.to_dict``), in a process of its own.
 
-    def __init__(self, host_id: str, settings: dict[str, Any], node: str = "", address: str = "") -> None:
+    `identity`: kind, key and home of the one entity that lives in it, and whether it has lived before; nobody dials
+    such a process.
+    """
+
+    def __init__(
+        self, host_id: str, settings: dict[str, Any], node: str = "", address: str = "", identity: Sequence[Any] = ()
+    ) -> None:
         self.id = host_id
+        self.identity = tuple(identity)
         self.config = Config.from_dict(settings)
         self.epoch = time.time_ns()
         self.node = node
@@ -68,13 +79,15 @@ class HostProcess:
         self.enrolled: asyncio.Task[None] | None = None
         self.process: Any = None
         self.failure = ""
+        self.again = False
 
     def _new_links(self) -> Links:
-        return Links(self.id, self.epoch, run_dir(self.config), node=self.node)
+        return Links(self.id, self.epoch, run_dir(self.config), not self.identity, self.node)
 
     async def start(self, again: bool) -> None:
         """Start what lives here. `again`: this is a restart, which tries until it works."""
-        write_log(self.config, self.id)
+        self.again = again
+        write_log(self.config, self.id, quiet=bool(self.identity))
         log.info("%s begins, process %d%s", self.id, os.getpid(), ", again" if again else "")
         delay = RETRY_FIRST
         while True:
@@ -100,7 +113,7 @@ class HostProcess:
         self.links.on("drain", lambda peer, payload: self.process.drain() if self.process else None)
         self.links.on("close", self._close)
         await self.links.start()
-        self.process = await _composed(self.id, self.config, self.links)
+        self.process = await self._composed()
         self.links.on_up(self._greet)
         if self.address:
             self._enrol()
@@ -110,6 +123,19 @@ class HostProcess:
         gc.set_threshold(*THRESHOLDS)
         self.failure = ""
         log.info("%s is ready", self.id)
+
+    async def _composed(self) -> Any:
+        if self.id == SWITCHBOARD:
+            from actors.switchboard import Switchboard
+
+            return Switchboard(self.config, self.links, ray_actors(self.config))
+        from actors import composition
+
+        if self.identity:
+            kind, key, home, again = self.identity
+            identity = composition.Identity(kind, key, home, again or self.again)
+            return await composition.own_process(self.id, self.config, self.links, identity)
+        return await composition.compose(self.id, self.config, self.links)
 
     def _status(self) -> dict[str, Any]:
         return (self.process.status() if self.process else {}) | {"links": self.links.status()}
@@ -160,16 +186,6 @@ class HostProcess:
         return {"host": self.id, "pid": os.getpid(), "listeners": listeners, "failure": self.failure}
 
 
-async def _composed(host_id: str, config: Config, links: Links) -> Any:
-    if host_id == SWITCHBOARD:
-        from actors.switchboard import Switchboard
-
-        return Switchboard(config, links)
-    from actors import composition
-
-    return await composition.compose(host_id, config, links)
-
-
 def link_address(config: Config, of_node: str) -> str:
     """Where to listen for other nodes; "" when there can be none."""
     if config.links.address != "auto":
@@ -190,11 +206,20 @@ async def certificate_by_ray(host: str, epoch: int, request: str) -> list[Any]:
     return await asyncio.to_thread(ask)
 
 
-async def _begin(self: HostProcess, host_id: str, settings: dict[str, Any]) -> None:
+def ray_actors(config: Config) -> Any:
+    """How the Switchboard starts actors of single entities; None when there are none."""
+    if not any(kind.is_single for kind in config.actors.kinds.values()):
+        return None
+    from actors.ray_actors import RayActors
+
+    return RayActors(config.to_dict())
+
+
+async def _begin(self: HostProcess, host_id: str, settings: dict[str, Any], *identity: Any) -> None:
     """``__init__`` of the Ray actors: an asynchronous one, so that it runs on the actor's loop."""
     import ray
 
-    HostProcess.__init__(self, host_id, settings, *_here())
+    HostProcess.__init__(self, host_id, settings, *_here(), identity)
     again = ray.get_runtime_context().was_current_actor_reconstructed
     await self.start(again)
 
@@ -208,12 +233,22 @@ def _here() -> tuple[str, str]:
 
 
 def actor_class(host_id: str) -> Any:
-    """The Ray actor class for this host: the one place where a class becomes an actor."""
+    """The Ray actor class for this host."""
+    return _actor(ROLES[host_id.rstrip("0123456789")]).options(name=host_id, **OPTIONS)
+
+
+def entity_class(kind: str, **options: Any) -> Any:
+    """The Ray actor class for a process of one entity of this kind; `options` say its name."""
+    return _actor(ENTITY_ROLES[kind]).options(**OPTIONS, **options)
+
+
+@functools.cache  # Ray keeps a copy of each class that it is given
+def _actor(name: str) -> Any:
+    """The one place where a class becomes an actor."""
     import ray
 
-    name = ROLES[host_id.rstrip("0123456789")]
     plain = type(name, (HostProcess,), {"__init__": _begin, "__module__": __name__})
-    return ray.remote(plain).options(name=host_id, **OPTIONS)
+    return ray.remote(plain)
 
 
 _REGISTERED = vocabulary.ROWS  # importing it is what matters: everything that crosses a link has its code

@@ -56,7 +56,8 @@ class Ports:
 
 def free_ports(config: Config, seed: int) -> Ports:
     """The first block that nobody uses, looking from a place that `seed` chooses. Raises OSError: none."""
-    size = 40 + 8 * len(hosts_of(config))
+    single = sum(kind.ceiling for kind in config.actors.kinds.values())
+    size = 40 + 8 * len(hosts_of(config)) + 2 * single
     taken = [(config.media.ports.first, config.media.ports.last), _ephemeral()]
     taken += [(listener.port, listener.port) for listener in config.sip.listen]
     blocks = [at for at in range(FIRST, LAST - size, size) if not _overlaps(at, at + size - 1, taken)]

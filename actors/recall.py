@@ -83,9 +83,28 @@ class Recall:
 
     def calls(self) -> list[tuple[str, Any]]:
         """(id, snapshot) of the calls that were here."""
+        return self.calls_of(self.me)
+
+    def calls_of(self, host: str) -> list[tuple[str, Any]]:
+        """The same of a host for which we write (``own_records.py``), or of ourselves."""
         with self.known() as store:
-            rows = store.calls(self.me)
-        return [(id, snapshot) for id, _, _, snapshot in self.journal.pending().calls(rows)]
+            rows = store.calls(host)
+        found = self.journal.pending().calls(rows)
+        return [(id, snapshot) for id, owner, _, snapshot in found if owner == host]
+
+    def homes(self, now: float) -> dict[str, str]:
+        """Who wrote the bindings of an address-of-record last."""
+        with self.known() as store:
+            found = store.homes(now)
+        return self.journal.pending().homes(found)
+
+    def entity(self, kind: str, key: str, host: str, now: float) -> Any:
+        """The snapshot of an entity that lives alone on `host`; None when there is none."""
+        if kind == "call":
+            return dict(self.calls_of(host)).get(key)
+        if self.homes(now).get(key) != host:
+            return None
+        return next((snapshot for _, snapshot, _ in self.bindings(lambda aor: aor == key, now)), None)
 
     def refresh(self, mine: Callable[[str], bool]) -> None:
         """Bring the copy up to date, if there is to be one and the database is there. Before anything is written."""

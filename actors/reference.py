@@ -7,6 +7,8 @@ as the entity's host has its id. It uses the host of the process it is in (`atta
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from actors.placement import is_own
+
 if TYPE_CHECKING:
     from actors.host import Host
 
@@ -53,7 +55,8 @@ class Ref:
         """The Ray actor that hosts the entity. Raises ValueError when there is none of that name."""
         import ray  # 0.3 s and 20 MB: only for those who want the handle
 
-        return ray.get_actor(self.host, namespace=NAMESPACE)
+        name = f"{self.kind}/{self.key}" if is_own(self.host) else self.host
+        return ray.get_actor(name, namespace=NAMESPACE)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ref) and self._identity == other._identity

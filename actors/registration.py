@@ -14,10 +14,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from actors.host import Host, Kind
-from actors.journal import Journal
+from actors.journal.verbs import Writes
 from actors.link import LinkError, Links
 from actors.placement import Placement
 from gateways.wheel import Wheel
@@ -39,7 +39,7 @@ class RegistrationShell:
     def __init__(
         self,
         host: Host,
-        journal: Journal,
+        journal: Writes,
         wheel: Wheel,
         rules: Rules,
         wall: Callable[[], float],
@@ -64,10 +64,19 @@ class RegistrationShell:
             self.host.adopt(KIND, aor, Registration(self.rules))
         self.host.tell(KIND, aor, event)
 
+    def has(self, aor: str) -> bool:
+        """Is it here, awake or asleep?"""
+        return self.host.has(KIND, aor) or aor in self.asleep
+
+    def drop(self, aor: str) -> None:
+        """It lives elsewhere."""
+        self.asleep.pop(aor, None)
+        self.host.retire(KIND, aor)
+
     def take_in(self, rows: Iterable[tuple[str, Any, float]]) -> None:
         """The rows of the store that live here, at the start."""
         now = self.wall()
-        self.asleep = {aor: snapshot for aor, snapshot, expires in rows if expires > now}
+        self.asleep |= {aor: snapshot for aor, snapshot, expires in rows if expires > now}
         self.waking = asyncio.get_running_loop().create_task(self.wake_all())
 
     async def wake_all(self) -> None:
@@ -165,6 +174,16 @@ PERFORM: dict[type, Callable[[RegistrationShell, str, Any], None]] = {
 }
 
 
+class Registrations(Protocol):
+    """Those of a home: a `RegistrationShell`, or a `RegistrationHome` that knows more of them elsewhere."""
+
+    def tell(self, aor: str, event: Any) -> None:
+        """To the registration of `aor`."""
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+
+
 class Location:
     """Registers and finds addresses-of-record, wherever their home is."""
 
@@ -173,11 +192,11 @@ class Location:
         self.links = links
         self.placement = placement
         self.wall = wall
-        self.shell: RegistrationShell | None = None
+        self.shell: Registrations | None = None
         """Set when this host is a home itself."""
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def serve(self, shell: RegistrationShell) -> None:
+    def serve(self, shell: Registrations) -> None:
         """This host is a home: answer the others too."""
         self.shell = shell
         self.links.on("registration", self.asked)

@@ -221,7 +221,7 @@ class Supervisor:
         links = Links(f"up{os.getpid()}", time.time_ns(), self.run_dir, listens=False)
         await links.start()
         try:
-            with_calls = [host for host in self.hosts if host[0] in "sc"]
+            with_calls = [SWITCHBOARD, *(host for host in self.hosts if host[0] in "sc")]
             await _all(links, with_calls, "drain", DRAIN_SECONDS)
             await _all(links, [*self.hosts, SWITCHBOARD], "close", CLOSE_SECONDS)
         finally:

@@ -23,7 +23,8 @@ from actors import census
 from actors.alarms import Alarms
 from actors.link import LinkError, Links
 from actors.link_authority import LinkAuthority
-from actors.placement import SWITCHBOARD, hosts_of
+from actors.own_actors import Actors, OwnActors
+from actors.placement import SWITCHBOARD, hosts_of, is_own
 from actors.rundir import Record, run_dir
 from rayswitch.config import Config
 from rayswitch.store import Extensions, Store, StoreError
@@ -47,7 +48,8 @@ log = logging.getLogger(__name__)
 class Switchboard:
     """What lives in the Switchboard's process; it has the shape of a `Process`."""
 
-    def __init__(self, config: Config, links: Links) -> None:
+    def __init__(self, config: Config, links: Links, actors: Actors | None = None) -> None:
+        """`actors`: how those of single entities are started, where there are any."""
         self.config = config
         self.links = links
         self.listeners: list[str] = []
@@ -56,6 +58,7 @@ class Switchboard:
         self.version = -1
         self.alarms = Alarms()
         self.authority = LinkAuthority(config, links)
+        self.own = OwnActors(config, links, actors, self._node_of, self._ended) if actors is not None else None
         self._tracing: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         links.on("member", self._joined)
@@ -87,6 +90,20 @@ class Switchboard:
 
     def _up(self) -> list[str]:
         return [host for host in hosts_of(self.config) if host in self.members and self.links.alive(host)]
+
+    def _everybody(self) -> list[str]:
+        """With those of single entities."""
+        single = self.own.hosts() if self.own is not None else []
+        return self._up() + [host for host in single if host in self.members and self.links.alive(host)]
+
+    def _node_of(self, host: str) -> str:
+        """The node that a member is on; "" when it is not known, or there is only one."""
+        return str(self.members.get(host, {}).get("endpoints", [""])[0])
+
+    def _ended(self, host: str) -> None:
+        """One of a single entity is no more."""
+        self.members.pop(host, None)
+        self.restarts.pop(host, None)
 
     def _gateways(self, topic: str, payload: Any) -> None:
         for host in self._up():
@@ -139,8 +156,10 @@ class Switchboard:
 
     async def _status(self, peer: str, arguments: Row) -> Row:
         record = Record.load(run_dir(self.config))
-        figures = await self._ask(self._up(), "status", None)
-        links = {host: figure.pop("links", {}) for host, figure in figures.items()} | {SWITCHBOARD: self.links.status()}
+        figures = await self._ask(self._everybody(), "status", None)
+        links = {host: figure.pop("links", {}) for host, figure in figures.items() if not is_own(host)} | {
+            SWITCHBOARD: self.links.status()
+        }
         alarms = [{"host": host, **alarm} for host, figure in figures.items() for alarm in figure.pop("alarms", [])]
         alarms += [{"host": SWITCHBOARD, **alarm} for alarm in self.alarms.rows()]
         processes = await asyncio.to_thread(self._processes, record)
@@ -158,7 +177,7 @@ class Switchboard:
             "calls": sum(figure.get("calls", 0) for figure in figures.values()),
             "down": [host for host in hosts if host not in self._up()],
             "alarms": alarms,
-            "figures": figures,
+            "figures": {host: figure for host, figure in figures.items() if not is_own(host)},
             "links": links,
             "processes": processes,
         }
@@ -175,16 +194,21 @@ class Switchboard:
         return [row | {"duration": now - row["answer"] if row["answer"] else None, "host": host} for host, row in rows]
 
     async def _actors(self, peer: str, arguments: Row) -> list[Row]:
-        """The Ray actors; with ``{"entities": true}`` every entity that lives in them."""
+        """The processes; with ``{"entities": true}`` every entity that lives in them."""
         if arguments.get("entities"):
-            return [row for _, row in await self._list("actors", ENTITY)]
+            return [row | {"node": self._node_of(host)} for host, row in await self._list("actors", ENTITY)]
         record = Record.load(run_dir(self.config))
         memory = {row["id"]: row["memory"] for row in await asyncio.to_thread(self._processes, record)}
-        figures = await self._ask(self._up(), "status", None)
+        everybody = self._everybody()
+        figures = await self._ask(everybody, "status", None)
         us: Row = {"pid": os.getpid(), "epoch": self.links.epoch}
         rows = [(SWITCHBOARD, "switchboard", us)]
-        rows += [(host, ROLES[host[0]], self.members[host]) for host in self._up()]
+        rows += [(host, self._role(host), self.members[host]) for host in everybody]
         return [self._actor(*row, memory, figures.get(row[0], {})) for row in rows]
+
+    def _role(self, host: str) -> str:
+        own = self.own.living.get(host) if self.own is not None else None
+        return ROLES[host[0]] if own is None else f"{own.name}, {own.state}"
 
     def _actor(self, host: str, role: str, about: Row, memory: dict[Any, Any], figures: Row) -> Row:
         kinds = (("call", "calls"), ("registration", "registrations"), ("session", "sessions"))
@@ -200,7 +224,7 @@ class Switchboard:
 
     async def _list(self, what: str, names: tuple[str, ...]) -> list[tuple[str, Row]]:
         """Rows of all hosts that have entities, as (host, row by name)."""
-        hosts = [host for host in self._up() if host[0] != "m"]
+        hosts = [host for host in self._everybody() if host[0] != "m"]
         answers = await self._ask(hosts, "list", what)
         return [(host, dict(zip(names, row, strict=True))) for host, rows in answers.items() for row in rows]
 
@@ -241,9 +265,13 @@ class Switchboard:
         return {"members": len(self._up())}
 
     async def drain(self) -> None:
-        """Nothing of a call is here."""
+        """Nothing of a call is here, but those that live alone are ours to tell."""
+        if self.own is not None:
+            await self.own.drain()
 
     async def close(self) -> None:
+        if self.own is not None:
+            await self.own.close()
         for task in self._tasks:
             task.cancel()
 

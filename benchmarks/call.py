@@ -22,6 +22,7 @@ from actors.placement import Placement
 from actors.reference import attach
 from actors.registration import Location, RegistrationShell
 from actors.sip_port import LocalSip, RemoteSip
+from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
 from gateways.wheel import Wheel
 from rayswitch.calls.authentication import Authenticator
@@ -63,6 +64,9 @@ class Links:
     """Stands for the links: nothing is elsewhere."""
 
     def on(self, topic: str, handler: Any) -> None:
+        pass
+
+    def on_up(self, callback: Any) -> None:
         pass
 
 
@@ -119,7 +123,9 @@ class Bench:
         )  # fmt: skip
         calls = CallDesk(links, Placement(["s0"]), lambda owner: ids)
         calls.serve(shell)
-        self.gateway.user = Front(self.gateway, "s0", authenticator, directory, location, calls, time.time).event
+        unanswered = Unanswered("s0", self.gateway, links, calls.exists, authenticator.tag)
+        front = Front(self.gateway, "s0", authenticator, directory, location, calls, unanswered, time.time)
+        self.gateway.user = front.event
         self.count = itertools.count(1)
         self.register()
 

@@ -29,6 +29,9 @@ def _yes(value: Any) -> str:
     return "yes" if value else "no"
 
 
+NODE_SHOWN = 8
+"""Of the 56 hex digits of a node's id."""
+
 REGISTRATIONS = (
     Column("address of record", "aor"),
     Column("contact", "uri"),
@@ -51,8 +54,8 @@ CALLS = (
     Column("home", "host"),
     Column("media", "media"),
 )
-ACTORS = (
-    Column("actor", "id"),
+PROCESSES_OF_ACTORS = (
+    Column("host", "id"),
     Column("role", "role"),
     Column("pid", "pid", figure=True),
     Column("up", "uptime", duration, figure=True),
@@ -63,7 +66,8 @@ ACTORS = (
 ENTITIES = (
     Column("kind", "kind"),
     Column("key", "key"),
-    Column("actor", "host"),
+    Column("host", "host"),
+    Column("node", "node", lambda node: node[:NODE_SHOWN]),
     Column("age", "age", duration, figure=True),
     Column("messages", "messages", figure=True),
 )
@@ -106,13 +110,13 @@ def calls(file: Path | None, json: bool) -> None:
 
 
 @click.command()
-@click.option("--entities", is_flag=True, help="Every call and registration actor that lives in them.")
+@click.option("--processes", is_flag=True, help="The processes that they live in, and all others of the switch.")
 @config_option
 @json_option
-def actors(entities: bool, file: Path | None, json: bool) -> None:
-    """Show the actors of the switch: its processes, or what lives in them."""
-    known = ENTITIES if entities else ACTORS
-    _rows("actors", known, "no actors", file, json, {"entities": True} if entities else None)
+def actors(processes: bool, file: Path | None, json: bool) -> None:
+    """Show every call and registration: where it lives, how old it is, how many messages it has had."""
+    known = PROCESSES_OF_ACTORS if processes else ENTITIES
+    _rows("actors", known, "no actors", file, json, None if processes else {"entities": True})
 
 
 @click.command()

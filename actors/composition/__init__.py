@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from actors.composition.media import media_process
+from actors.composition.own import Identity, own_process
 from actors.composition.parts import Process
 from actors.composition.pools import call_process, registration_process
 from actors.composition.sip import sip_process
 from actors.link import Links
 from rayswitch.config import Config
 
-__all__ = ["Process", "compose"]
+__all__ = ["Identity", "Process", "compose", "own_process"]
 
 ROLES: dict[str, Callable[[str, Config, Links], Awaitable[Process]]] = {
     "s": sip_process,

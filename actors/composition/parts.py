@@ -12,11 +12,10 @@ from typing import Any
 from actors.alarms import Alarms
 from actors.call import CallDesk, CallShell
 from actors.host import Host
-from actors.journal import Journal
+from actors.journal.verbs import Writes
 from actors.link import Links
-from actors.media_desk import MediaDesk
+from actors.media_desk import BATCH, MediaDesk
 from actors.placement import Placement
-from actors.recall import Recall, copy_of, journal_of
 from actors.reference import attach
 from actors.registration import Location, RegistrationShell
 from actors.sip_port import SipPort
@@ -29,7 +28,6 @@ from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
 
 DRAIN_SECONDS = 2.0
-MEGABYTE = 1 << 20
 
 
 async def nothing() -> None:
@@ -66,7 +64,7 @@ class RandomOctets:
 class Parts:
     """What entities need, made once a process."""
 
-    def __init__(self, me: str, config: Config, links: Links) -> None:
+    def __init__(self, me: str, config: Config, links: Links, alarms: Alarms, writes: Writes) -> None:
         loop = asyncio.get_running_loop()
         self.me = me
         self.config = config
@@ -74,17 +72,11 @@ class Parts:
         self.clock = time.monotonic
         self.wall = time.time
         self.wheel = Wheel(loop)
-        self.alarms = Alarms(self.wall)
-        self.journal = Journal(
-            config.store,
-            journal_of(config, me),
-            self.alarms,
-            copy=copy_of(config, me),
-            limit=config.limits.journal * MEGABYTE,
-        )
-        self.recall = Recall(config, me, self.journal)
+        self.alarms = alarms
+        self.writes = writes
         self.random = RandomOctets()
         self.host = Host(me, links, self.wheel, self.clock)
+        self.host.hold()
         attach(self.host)
         self.location = Location(me, links, Placement.of("registration", config), self.wall)
         self.calls = CallDesk(links, Placement.of("call", config), self.identifiers)
@@ -94,23 +86,12 @@ class Parts:
         """Identifiers that carry `owner`."""
         return Identifiers(owner, self.random.take)
 
-    def refresh(self) -> None:
-        """Have a copy for the day on which the database is away, where one is needed. Blocks."""
-        self.recall.refresh(self.is_home)
-
-    def is_home(self, aor: str) -> bool:
-        """Does this address-of-record live here?"""
-        return self.location.placement.home(aor) == self.me
-
-    async def serve_registrations(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
-        """Make this process a home of registrations, and take in those of the store that live here."""
-        rows = await asyncio.to_thread(
-            self.recall.bindings, self.is_home, self.wall()
-        )  # before anybody can ask for one
+    def registration_shell(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
+        """Registrations can live here."""
         rules = self.config.registration
-        shell = RegistrationShell(
+        return RegistrationShell(
             self.host,
-            self.journal,
+            self.writes,
             self.wheel,
             Rules(
                 rules.min_expires,
@@ -122,17 +103,14 @@ class Parts:
             self.wall,
             ping,
         )
-        self.location.serve(shell)
-        shell.take_in(rows)
-        return shell
 
-    async def serve_calls(self, sip: SipPort) -> CallShell:
-        """Let calls live in this process, and go on with those of its journal."""
-        rows = await asyncio.to_thread(self.recall.calls)  # before a message for one of them can come
+    def call_shell(self, sip: SipPort, ahead: int = BATCH) -> CallShell:
+        """Calls can live here; so many media ports are taken `ahead` of need."""
         media = self.media = MediaDesk(
             self.links,
             [f"m{n}" for n in range(self.config.media.gateways)],
             lambda session, streams: self.host.tell("call", session, MediaFigures(streams)),
+            ahead,
         )
         shell = CallShell(
             self.me,
@@ -140,7 +118,7 @@ class Parts:
             sip,
             media,
             self.location,
-            self.journal,
+            self.writes,
             self.wheel,
             Settings(self.config.domain, self.config.call.no_answer, self.config.sip.t1),
             self.identifiers(self.me),
@@ -149,7 +127,6 @@ class Parts:
         )
         self.calls.serve(shell)
         self.links.on_up(lambda peer, epoch, new: self.media_up(shell, peer, new) if peer[0] == "m" else None)
-        shell.take_in(rows)
         return shell
 
     def media_up(self, shell: CallShell, gateway: str, new: bool) -> None:
@@ -178,17 +155,18 @@ class Parts:
         if self.media is not None:
             self.media.close()
         self.wheel.close()
-        await self.journal.close()
+        await self.writes.close()
 
     def condition(self) -> dict[str, Any]:
         """For `status`: records on the disk that the database does not have yet, and the alarms that stand."""
-        return {"journal": self.journal.backlog, "alarms": self.alarms.rows()}
+        return {"journal": self.writes.backlog, "alarms": self.alarms.rows()}
 
     def lists(self, calls: CallShell | None, registrations: RegistrationShell | None) -> None:
-        """Answer the Switchboard's questions about what lives here."""
+        """All who live here are here: answer them, and the Switchboard's questions about them."""
         rows: dict[str, Callable[[], Any]] = {
             "calls": calls.rows if calls else list,
             "registrations": registrations.rows if registrations else list,
             "actors": self.host.rows,
         }
         self.links.on("list", lambda peer, what: rows[what]())
+        self.host.release()

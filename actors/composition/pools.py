@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from actors.composition.parts import Parts, Process
+from actors.composition.parts import Process
+from actors.composition.stored import StoredParts
 from actors.link import Links
 from actors.sip_port import RemoteSip
 from rayswitch.config import Config
@@ -14,7 +15,7 @@ from rayswitch.sip.flow import Flow
 
 async def call_process(me: str, config: Config, links: Links) -> Process:
     """A host of calls; their SIP goes through the gateways."""
-    parts = Parts(me, config, links)
+    parts = StoredParts(me, config, links)
     await asyncio.to_thread(parts.refresh)
     calls = await parts.serve_calls(RemoteSip(me, links))
     parts.lists(calls, None)
@@ -30,7 +31,7 @@ async def call_process(me: str, config: Config, links: Links) -> Process:
 
 async def registration_process(me: str, config: Config, links: Links) -> Process:
     """A home of registrations; keep-alives go out through the gateway that owns the flow."""
-    parts = Parts(me, config, links)
+    parts = StoredParts(me, config, links)
 
     def ping(uri: str, flow: Flow) -> None:
         links.tell(flow.gateway or "s0", "sip.keep-alive", [uri, flow])

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.call import CallShell
 from actors.composition.parts import Parts, Process
+from actors.composition.stored import StoredParts
 from actors.directory_feed import DirectoryFeed
 from actors.front import Front
 from actors.link import Links
@@ -16,6 +17,8 @@ from actors.protection import Protection
 from actors.registration import RegistrationShell
 from actors.sip_port import LocalSip, RemoteSip, carry_out
 from actors.trace_feed import TraceFeed
+from actors.unanswered import Unanswered
+from actors.warm_calls import WarmCalls
 from gateways.sip.certificates import LOOK_SECONDS, Certificates
 from gateways.sip.gateway import SipGateway
 from gateways.sip.sockets import SipSockets
@@ -36,7 +39,7 @@ NONCE_LIFETIME = 300.0
 
 async def sip_process(me: str, config: Config, links: Links) -> Process:
     """Everything of SipGateway `me`."""
-    parts = Parts(me, config, links)
+    parts = StoredParts(me, config, links)
     peers = LinkPeers(me, [f"s{n}" for n in range(config.sip.gateways)], links)
     gateway = make_gateway(parts, peers)
     await asyncio.to_thread(parts.refresh)
@@ -47,14 +50,17 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     authenticator = Authenticator(
         config.domain, directory.directory, Nonces(secret, me, NONCE_LIFETIME), ids.tag(ids.call(), 0)
     )
-    front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, parts.wall)
+    unanswered = Unanswered(me, gateway, links, parts.calls.exists, authenticator.tag)
+    front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, unanswered, parts.wall)
     protection = Protection(config, gateway, authenticator, peers.others, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
     registrations: RegistrationShell | None = None
     calls: CallShell | None = None
-    if config.actors.registration.placement == "gateway":
+    if me in parts.location.placement.hosts:
         registrations = await parts.serve_registrations(lambda uri, flow: keep_alive(gateway, uri, flow))
-    if config.actors.call.placement == "gateway":
+    if parts.calls.placement.single:
+        parts.calls.warm = WarmCalls(links, parts.clock)
+    if me in parts.calls.placement.hosts:
         calls = await parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)))
     serve_remote(gateway, links)
     TraceFeed(gateway, links, parts.wall)

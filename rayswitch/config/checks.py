@@ -51,8 +51,7 @@ def link_ports_suffice(config: Config) -> Finding | None:
     ports, media = config.links.ports, config.media.gateways
     if ports == ANY_PORT:
         return None
-    pools = sum(kind.pool for kind in (config.actors.call, config.actors.registration) if kind.placement == "pool")
-    hosts = 1 + config.sip.gateways + media + pools
+    hosts = 1 + config.sip.gateways + media + sum(kind.processes for kind in config.actors.kinds.values())
     if ports.last - ports.first + 1 < hosts:
         return ("links.ports",), f"expected at least {hosts} ports, one for each process"
     for listener in config.sip.listen:

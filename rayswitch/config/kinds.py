@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from rayswitch.config.database import masked, read_store
 
-__all__ = ["Kind", "Listener", "PortRange", "choice", "seconds", "whole"]
+__all__ = ["AUTO", "Kind", "Listener", "PortRange", "choice", "seconds", "whole", "whole_or_auto"]
 
 T = TypeVar("T")
 
@@ -86,6 +86,20 @@ def whole(low: int, high: int) -> Kind[int]:
         return number
 
     return Kind(f"a whole number from {low} to {high}", read)
+
+
+AUTO = 0
+"""A number that is found out at the start."""
+
+
+def whole_or_auto(low: int, high: int) -> Kind[int]:
+    """`auto` (AUTO), or a whole number from `low` to `high`."""
+    number = whole(low, high)
+    return Kind(
+        f"auto or {number.expected}",
+        lambda text: AUTO if text == "auto" else number.read(text),
+        lambda value: "auto" if value == AUTO else value,
+    )
 
 
 def seconds(low: float, high: float) -> Kind[float]:

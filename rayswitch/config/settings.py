@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from rayswitch.config.kinds import (
     ANY_PORT,
+    AUTO,
     DOMAIN,
     FILE,
     LINK_ADDRESS,
@@ -26,6 +27,7 @@ from rayswitch.config.kinds import (
     choice,
     seconds,
     whole,
+    whole_or_auto,
 )
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
 T = TypeVar("T")
 
 MOST_PROCESSES = 64
+MOST_ACTORS, AUTO_MOST = 1000, 64
 DAY = 86400
 
 
@@ -127,14 +130,57 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the entities of one kind live."""
+    """Where the entities of one kind live. `homes` are the processes that take what has no actor of its own."""
 
     placement: str = setting(
-        choice("gateway", "pool"),
+        choice("gateway", "pool", "actor"),
         "gateway",
-        "`gateway`: inside the SipGateway actors, no hop; `pool`: in actors of their own, many to each.",
+        "`gateway`: inside the SipGateway actors, no hop; `pool`: in actors of their own, many to each; `actor`: each"
+        " in a Ray actor of its own, a process of 60 MB.",
     )
-    pool: int = setting(whole(1, MOST_PROCESSES), 1, "Actors (processes) of the pool, for placement `pool`.")
+    pool: int = setting(
+        whole(1, MOST_PROCESSES), 1, "Actors (processes) of the pool, for placement `pool` and overflow `pool`."
+    )
+    warm: int = setting(
+        whole(0, MOST_ACTORS),
+        8,
+        "For placement `actor`: idle processes that hide the start, refilled in the background. For calls as many as"
+        " each SIP gateway keeps ready, `most` in all; for registrations as many as stay when theirs has ended.",
+    )
+    overflow: str = setting(
+        choice("pool", "gateway", "refuse"),
+        "pool",
+        "For placement `actor`, where an entity goes when no warm process is left, or `most` live: into the `pool`,"
+        " into the `gateway`, or nowhere: `refuse` answers 503 with Retry-After.",
+    )
+    most: int = setting(
+        whole_or_auto(1, MOST_ACTORS),
+        AUTO,
+        "For placement `actor`: actors of this kind at once, idle ones included. `auto`: what a third of the free"
+        " memory holds, at most 64.",
+    )
+
+    @property
+    def homes(self) -> str:
+        """Where entities of the kind live in common: "pool", or "gateway"."""
+        if self.is_single:
+            return "pool" if self.overflow == "pool" else "gateway"
+        return self.placement
+
+    @property
+    def is_single(self) -> bool:
+        """Does each entity get a Ray actor of its own?"""
+        return self.placement == "actor"
+
+    @property
+    def ceiling(self) -> int:
+        """Actors of single entities that there can be at most, whatever the machine."""
+        return (self.most or AUTO_MOST) * self.is_single
+
+    @property
+    def processes(self) -> int:
+        """Processes that there can be at most besides the SIP gateways."""
+        return self.pool * (self.homes == "pool") + self.ceiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +189,11 @@ class Actors:
 
     call: Placement = Placement()
     registration: Placement = Placement()
+
+    @property
+    def kinds(self) -> dict[str, Placement]:
+        """By kind."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,11 @@ class TransactionLayer:
             self._step(machine, kind_of(response.status), response, out)
         return out
 
+    def awaits(self, server: int) -> bool:
+        """Is this a request that has no final answer yet?"""
+        machine = self.machines.get(server)
+        return isinstance(machine, Server) and machine.state in ("trying", "proceeding")
+
     def trying(self, server: int, now: float) -> Effects:
         """100 to an INVITE whose user has not said anything yet (§17.2.1)."""
         machine = self.machines.get(server)

@@ -36,8 +36,13 @@ class Pending:
                 found.pop(aor, None)
         return list(found.values())
 
+    def homes(self, found: dict[str, str]) -> dict[str, str]:
+        """`Store.homes` as it will be."""
+        puts = {aor: write.params[3] for aor, write in self._bindings.items() if write.statement == "put_binding"}
+        return found | puts
+
     def calls(self, rows: Iterable[tuple[str, str, bool, Any]]) -> list[tuple[str, str, bool, Any]]:
-        """`Store.calls` of the host whose writes these are, as it will be."""
+        """`Store.calls` of the hosts whose writes these are, as it will be."""
         found = {row[0]: row for row in rows}
         for id, write in self._calls.items():
             if write.statement == "put_call":

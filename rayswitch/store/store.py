@@ -76,6 +76,10 @@ class Store:
         for aor, snapshot, expires in self.rows(query, after):
             yield aor, unpacked(snapshot), expires
 
+    def homes(self, after: float = 0.0) -> dict[str, str]:
+        """The host that wrote it last, by address-of-record, of all that end later than `after` (unix seconds)."""
+        return dict(self.rows("SELECT aor, home FROM binding WHERE expires > ?", after))
+
     def take_calls(self, of: str, by: str) -> list[tuple[str, str, bool, Any]]:
         """Let `by` adopt the calls of host `of`, which is dead: what that still writes of them is ignored."""
         with self.transaction():

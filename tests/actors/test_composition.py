@@ -21,11 +21,20 @@ from tests.interop.agent import Agent
 from tests.interop.agent import Call as Talk
 
 POOL = {"call": {"placement": "pool"}, "registration": {"placement": "pool"}}
+
+
+def single(**settings: Any) -> dict[str, dict[str, Any]]:
+    """An actor for each call and registration."""
+    return {kind: {"placement": "actor", "warm": 2, "most": 4} | settings for kind in ("call", "registration")}
+
+
 SHAPES = [
     pytest.param(dict, id="gateway"),
     pytest.param(lambda: {"actors": POOL}, id="pool"),
     pytest.param(lambda: {"sip": listening(2)}, id="two gateways"),
     pytest.param(lambda: {"sip": listening(2), "actors": POOL}, id="two gateways and pool"),
+    pytest.param(lambda: {"actors": single()}, id="actor"),
+    pytest.param(lambda: {"sip": listening(2), "actors": single(overflow="gateway")}, id="two gateways and actor"),
 ]
 
 

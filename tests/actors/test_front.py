@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from actors import front as front_module
 from actors import reference
+from actors import unanswered as unanswered_module
 from actors.call import CallDesk
 from actors.front import Front
 from actors.host import Host
@@ -16,6 +16,7 @@ from actors.link import Links
 from actors.placement import Placement
 from actors.reference import Ref
 from actors.registration import Location
+from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.directory import Account, Directory
@@ -44,6 +45,13 @@ class Gateway:
 
     def __init__(self) -> None:
         self.said: list[tuple[int, Response]] = []
+        self.layer = self.wheel = self
+
+    def start(self, delay: float, callback: Any, *arguments: Any) -> None:
+        """A timer."""
+
+    def clock(self) -> float:
+        return 1.0
 
     def respond(self, server: int, response: Response) -> None:
         self.said.append((server, response))
@@ -84,7 +92,8 @@ class Rig:
         self.authenticator = Authenticator(DOMAIN, directory, Nonces(b"k" * 16, "s0", 300), IDS.tag(IDS.call(), 0))
         self.front = Front(
             cast(SipGateway, self.gateway), "s0", self.authenticator, directory,
-            cast(Location, self.elsewhere), cast(CallDesk, self.elsewhere), lambda: 1e9,
+            cast(Location, self.elsewhere), cast(CallDesk, self.elsewhere),
+            Unanswered("s0", cast(SipGateway, self.gateway), links, desk.exists, self.authenticator.tag), lambda: 1e9,
         )  # fmt: skip
         no_timers: Any = None
         host = Host("s0", links, no_timers, lambda: 0.0)
@@ -289,6 +298,7 @@ def test_what_cannot_be_served_is_answered_and_hurts_nobody(rig: Rig, monkeypatc
 
 
 def test_invites_that_can_be_cancelled_are_bounded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front_module, "MAX_INVITES", 3)
+    monkeypatch.setattr(unanswered_module, "MOST", 3)
     first, *others = [rig.feed(rig.proved(request("INVITE"))) for _ in range(4)]
-    assert list(rig.front.invites) == others and first not in rig.front.invites
+    waiting = rig.front.unanswered.waiting
+    assert list(waiting) == others and first not in waiting

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.placement import hosts_of
-from actors.preflight import Refused, check_listeners, check_media, lock_data
+from actors.preflight import Refused, check_listeners, check_media, check_memory, lock_data
 from actors.ray_cluster import free_ports
 from actors.rundir import Record, make_run_dir, run_dir
 from rayswitch.config import Config
@@ -35,6 +35,35 @@ def test_an_address_of_another_machine() -> None:
         check_listeners(listening("tcp://192.0.2.77:5999"))
     with pytest.raises(Refused, match=r"^media.address: 192\.0\.2\.77: this machine does not have"):
         check_media(Config.from_dict({"media": {"address": "192.0.2.77"}}))
+
+
+GIGABYTE = 10**9
+
+
+@pytest.mark.parametrize(
+    ("actors", "complaint"),
+    [
+        ({"call": {"placement": "actor"}}, ""),
+        ({"call": {"placement": "pool", "most": 1000}}, ""),
+        ({"call": {"placement": "actor", "warm": 40}}, "actors.call.warm: 40 processes of 60 MB each do not fit"),
+        ({"call": {"placement": "actor", "warm": 40, "most": 9}}, ""),
+        ({"registration": {"placement": "actor", "most": 17}}, "actors.registration.most: 17 processes"),
+        (
+            {"call": {"placement": "actor"}, "registration": {"placement": "actor", "most": 9}},
+            "actors.registration.most: 9 processes of 60 MB each do not fit into the free memory, only 8 do",
+        ),
+    ],
+)
+def test_processes_of_single_entities_have_to_fit(
+    actors: dict[str, object], complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.preflight.free_bytes", lambda: GIGABYTE)
+    config = Config.from_dict({"actors": actors})
+    if not complaint:
+        check_memory(config)
+        return
+    with pytest.raises(Refused, match=f"^{complaint}"):
+        check_memory(config)
 
 
 def test_one_switch_for_a_data_directory(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_questions_of_the_command_line(tmp_path: Path) -> None:
             assert calls[1]["duration"] is None
             assert [row["id"] for row in await ask("actors")] == ["sw", "m0", "s0"]
             assert await ask("actors", entities=True) == [
-                {"kind": "call", "key": "s0.1", "host": "s0", "age": 1.0, "messages": 9}
+                {"kind": "call", "key": "s0.1", "host": "s0", "age": 1.0, "messages": 9, "node": ""}
             ]
             with pytest.raises(LinkError, match="no command dance"):
                 await ask("dance")

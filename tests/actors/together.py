@@ -1,6 +1,7 @@
 """A whole switch in one process, without Ray: every host composed on one loop, real links, real sockets, a real store.
 
-`kill` ends a host as a crash would, without farewell to anybody; `start` brings it back as a new epoch.
+`kill` ends a host as a crash would, without farewell to anybody; `start` brings it back as a new epoch. Processes of
+single entities are started on the same loop (`OnThisLoop` stands for Ray).
 Phones are threads (`tests/interop/agent.py`); what they do blocks, so it is awaited with `asyncio.to_thread`.
 """
 
@@ -15,9 +16,11 @@ from typing import Any
 import uvloop
 
 from actors import vocabulary  # noqa: F401 (what crosses a link)
-from actors.composition import Process, compose
+from actors.composition import Identity, Process, compose, own_process
 from actors.link import Links
-from actors.placement import SWITCHBOARD, hosts_of
+from actors.own_actors import Own
+from actors.placement import SWITCHBOARD, hosts_of, is_own
+from actors.reference import attach, attached
 from actors.rundir import make_run_dir, run_dir
 from actors.switchboard import Switchboard
 from rayswitch.config import Config
@@ -45,11 +48,34 @@ async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
+class OnThisLoop:
+    """What the Switchboard starts and ends through Ray, here without: from a thread of its, onto the loop."""
+
+    def __init__(self, together: "Together") -> None:
+        self.together = together
+        self.loop = asyncio.get_running_loop()
+        self.known: dict[str, Own] = {}
+
+    def start(self, own: Own, node: str) -> None:
+        self.known[own.name] = own
+        asyncio.run_coroutine_threadsafe(self.together.start_single(own, own.again), self.loop).result()
+
+    def end(self, name: str) -> None:
+        own = self.known.pop(name, None)
+        if own is not None and own.host in self.together.links:
+            asyncio.run_coroutine_threadsafe(self.together.kill(own.host), self.loop).result()
+
+    def names(self) -> list[str]:
+        return list(self.known)
+
+
 class Together:
     """The hosts that run, by id; `phones` are closed at the end."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        single = any(kind.is_single for kind in config.actors.kinds.values())
+        self.actors = OnThisLoop(self) if single else None
         self.links: dict[str, Links] = {}
         self.processes: dict[str, Process | Switchboard] = {}
         self.phones = ExitStack()
@@ -69,7 +95,29 @@ class Together:
         return links
 
     async def composed(self, host: str, links: Links) -> Process | Switchboard:
-        return Switchboard(self.config, links) if host == SWITCHBOARD else await compose(host, self.config, links)
+        if host == SWITCHBOARD:
+            return Switchboard(self.config, links, self.actors)
+        return await compose(host, self.config, links)
+
+    async def start_single(self, own: Own, again: bool = False) -> None:
+        """The process of one entity, for the first time or after `kill`."""
+        links = Links(own.host, next(epochs), run_dir(self.config), listens=False)
+        await links.start()
+        self.links[own.host] = links
+        here = attached()
+        identity = Identity(own.kind, own.key, own.home, again)
+        begun = asyncio.create_task(own_process(own.host, self.config, links, identity))
+        await asyncio.sleep(0)
+        attach(here)  # as many hosts as there are share this process
+        self.processes[own.host] = process = await begun
+        self.greet(links, process)
+        links.connect([SWITCHBOARD, *hosts_of(self.config)])
+
+    def single(self, kind: str, state: str = "busy") -> list[Own]:
+        """Processes of single entities, as the Switchboard knows them."""
+        board = self.processes[SWITCHBOARD]
+        assert isinstance(board, Switchboard) and board.own is not None
+        return [own for own in board.own.living.values() if (own.kind, own.state) == (kind, state)]
 
     @staticmethod
     def greet(links: Links, process: Process | Switchboard) -> None:
@@ -77,11 +125,15 @@ class Together:
         links.on_up(lambda peer, epoch, new: links.tell(peer, "member", about) if peer == SWITCHBOARD else None)
 
     async def kill(self, host: str) -> None:
-        await self.links.pop(host).close()
-        await self.processes.pop(host).close()
+        links, process = self.links.pop(host, None), self.processes.pop(host, None)
+        if links is not None:
+            await links.close()
+        if process is not None:
+            await process.close()
 
     def connected(self) -> bool:
-        return all(one.alive(host) for one in self.links.values() for host in self.links)
+        fixed = [host for host in self.links if not is_own(host)]
+        return all(self.links[one].alive(other) for one in fixed for other in fixed)
 
     def phone(self) -> Agent:
         listener = self.config.sip.listen[0]

@@ -76,7 +76,7 @@ class Switch:
         return json.loads(self.run(*command, "--json").stdout)
 
     def pid(self, host: str) -> int:
-        pids: list[int] = [row["pid"] for row in self.ask("actors") if row["id"] == host]
+        pids: list[int] = [row["pid"] for row in self.ask("actors", "--processes") if row["id"] == host]
         return pids[0]
 
     def left(self) -> list[str]:
@@ -132,8 +132,9 @@ def test_up_status_and_sigterm(tmp_path: Path) -> None:
     )
     assert all(process["id"] > 1 and process["memory"] > 0 for process in status["processes"])
     assert sum(process["memory"] for process in status["processes"]) < 450e6
-    assert {row["id"] for row in switch.ask("actors")} == {"sw", "s0", "m0", "c0"}
-    assert [os.getpriority(os.PRIO_PROCESS, row["pid"]) for row in switch.ask("actors")] == [0] * 4
+    assert {row["id"] for row in switch.ask("actors", "--processes")} == {"sw", "s0", "m0", "c0"}
+    rows = switch.ask("actors", "--processes")
+    assert [os.getpriority(os.PRIO_PROCESS, row["pid"]) for row in rows] == [0] * 4
     begun = time.monotonic()
     assert switch.stop() == 0
     assert time.monotonic() - begun < 5
@@ -149,7 +150,7 @@ def test_actors_come_back_after_kill_9(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
         def back() -> bool:
-            answer = switch.run("actors", "--json")
+            answer = switch.run("actors", "--processes", "--json")
             rows = json.loads(answer.stdout) if answer.returncode == 0 else []
             return {row["id"] for row in rows if row["pid"] not in before.values()} == set(before)
 

@@ -35,10 +35,10 @@ def gateway_is_fenced(one: Switch) -> None:
     """Somebody is s0 now, says the media gateway: the process ends, and Ray starts one that is newer still."""
     old = one.pid("s0")
     asyncio.run(be_s0(one))
-    until(lambda: [row["pid"] for row in one.ask("actors") if row["id"] == "s0"] not in ([], [old]), 20)
+    until(lambda: [row["pid"] for row in one.ask("actors", "--processes") if row["id"] == "s0"] not in ([], [old]), 20)
     until(lambda: one.ask("status")["ready"])
     assert "declared dead or replaced" in (Path(one.config.data) / "log" / "s0.log").read_text()
-    assert [row["restarts"] for row in one.ask("actors") if row["id"] == "s0"] == [1]
+    assert [row["restarts"] for row in one.ask("actors", "--processes") if row["id"] == "s0"] == [1]
 
 
 async def be_s0(one: Switch) -> None:

@@ -31,6 +31,11 @@ from tests.interop.sipp import User
 
 DOMAIN = "rayswitch.local"
 START_SECONDS = 30
+PLACEMENTS: dict[str, dict[str, Any]] = {
+    "gateway": {"placement": "gateway"},
+    "pool": {"placement": "pool"},
+    "actor": {"placement": "actor", "warm": 4, "most": 12, "overflow": "pool"},
+}
 # RTP ranges lie below the ephemeral ports (32768) and above the ports that tests hand out (20000).
 _MEDIA_RANGES = itertools.cycle(range(20_000, 32_000, 2_000))
 
@@ -45,7 +50,7 @@ class Switch:
 
     Args:
         gateways, media_gateways: how many SipGateway and MediaGateway actors.
-        placement: of calls and registrations, "gateway" or "pool".
+        placement: of calls and registrations, "gateway", "pool" or "actor".
         settings: further sections of switch.yaml; they win over what is set here.
     """
 
@@ -71,7 +76,7 @@ class Switch:
                 "ports": f"{first}-{first + 1999}",
                 "gateways": media_gateways,
             },
-            "actors": {"call": {"placement": placement}, "registration": {"placement": placement}},
+            "actors": {"call": PLACEMENTS[placement], "registration": PLACEMENTS[placement]},
         }
         self.config.write_text(yaml.safe_dump(values | (settings or {})))
         self._lines: list[str] = []
@@ -213,6 +218,16 @@ class Switch:
     def pids(self, role: str = "") -> list[int]:
         """Process ids by `status`, of one role or of all."""
         return [row["id"] for row in self.status()["processes"] if not role or row["role"] == role]
+
+    def await_warm(self, count: int = PLACEMENTS["actor"]["warm"]) -> None:
+        """Await so many processes that wait for a call."""
+        await_true(
+            lambda: sum(", idle" in row["role"] for row in self.processes("call/")) >= count, "warm processes", 30
+        )
+
+    def processes(self, role: str = "") -> list[dict[str, Any]]:
+        """Rows of `rayswitch actors --processes` whose role begins so."""
+        return [row for row in self.json("actors", "--processes") if row["role"].startswith(role)]
 
     def kill(self, role: str) -> int:
         """kill -9 the first process of a role; returns its id."""

@@ -1,5 +1,6 @@
 """Two real phones talk through the switch, and each hears the other's tone: over every transport and
-family, with one gateway and two, with calls and registrations in the gateways and in pools of their own.
+family, with one gateway and two, with calls and registrations in the gateways, in pools, and each a Ray actor
+of its own.
 """
 
 import itertools
@@ -13,8 +14,7 @@ from tests.interop.switch import DOMAIN, Switch, users
 
 SHAPES = [
     pytest.param({"gateways": gateways, "placement": placement}, id=f"{placement}-{gateways}")
-    for placement in ("gateway", "pool")
-    for gateways in (1, 2)
+    for placement, gateways in (("gateway", 1), ("gateway", 2), ("pool", 1), ("pool", 2), ("actor", 2))
 ]
 WAYS = [
     pytest.param("ipv4", "udp", id="udp4"),

@@ -1,0 +1,77 @@
+"""The parts of a process that has a journal and a memory of its own: all but those of single entities."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from actors.alarms import Alarms
+from actors.call import CallShell
+from actors.composition.parts import Parts
+from actors.journal import Journal
+from actors.link import Links
+from actors.own_records import OwnRecords
+from actors.recall import Recall, copy_of, journal_of
+from actors.registration import RegistrationShell
+from actors.registration_home import RegistrationHome
+from actors.sip_port import SipPort
+from rayswitch.config import Config
+from rayswitch.sip.flow import Flow
+
+MEGABYTE = 1 << 20
+
+
+class StoredParts(Parts):
+    """Parts that take up from the store what lives here, and write for those that live alone."""
+
+    def __init__(self, me: str, config: Config, links: Links) -> None:
+        alarms = Alarms()
+        self.journal = Journal(
+            config.store,
+            journal_of(config, me),
+            alarms,
+            copy=copy_of(config, me),
+            limit=config.limits.journal * MEGABYTE,
+        )
+        super().__init__(me, config, links, alarms, self.journal)
+        self.recall = Recall(config, me, self.journal)
+        self.own = OwnRecords(
+            links, self.journal, lambda kind, key, host: self.recall.entity(kind, key, host, self.wall())
+        )
+
+    def refresh(self) -> None:
+        """Have a copy for the day on which the database is away, where one is needed. Blocks."""
+        self.recall.refresh(self.is_home)
+
+    def is_home(self, aor: str) -> bool:
+        """Does this address-of-record live here?"""
+        return self.location.placement.home(aor) == self.me
+
+    async def serve_registrations(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
+        """Make this process a home of registrations, and take in those of the store that live here."""
+        now = self.wall()  # all of this before anybody can ask for one
+        rows = await asyncio.to_thread(self.recall.bindings, self.is_home, now)
+        shell = self.registration_shell(ping)
+        if self.location.placement.single:
+            written = await asyncio.to_thread(self.recall.homes, now)
+            self.home_of_single(shell).take_in((*row, written.get(row[0], "")) for row in rows)
+        else:
+            self.location.serve(shell)
+            shell.take_in(rows)
+        return shell
+
+    def home_of_single(self, shell: RegistrationShell) -> RegistrationHome:
+        """Each registration is to have an actor of its own."""
+        setting = self.config.actors.registration
+        home = RegistrationHome(
+            shell, self.location, self.links, self.own, self.clock, setting.warm, self.location.placement.overflows
+        )
+        self.location.serve(home)
+        return home
+
+    async def serve_calls(self, sip: SipPort) -> CallShell:
+        """Let calls live in this process, and go on with those of its journal."""
+        rows = await asyncio.to_thread(self.recall.calls)  # before a message for one of them can come
+        shell = self.call_shell(sip)
+        shell.take_in(rows)
+        return shell
