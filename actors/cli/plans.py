@@ -24,7 +24,7 @@ from rayswitch.store import Store
 
 __all__ = ["apply_plan", "export_plan"]
 
-SECRET = "ha1"
+SECRETS = ("ha1", "secret")
 
 
 @click.command("apply")
@@ -33,7 +33,7 @@ SECRET = "ha1"
 @config_option
 @json_option
 def apply_plan(plan: Path, dry: bool, file: Path | None, json: bool) -> None:
-    """Bring extensions, dial plan and lists to what FILE.yaml states.
+    """Bring extensions, lines, dial plan and lists to what FILE.yaml states.
 
     A section of the file is the whole content of its kind: what is not in it is removed. Kinds that the file does not
     mention stay as they are. Everything is done, or nothing when something is wrong with the file.
@@ -60,7 +60,10 @@ def apply_plan(plan: Path, dry: bool, file: Path | None, json: bool) -> None:
 )
 @config_option
 def export_plan(target: Path | None, file: Path | None) -> None:
-    """Write extensions, dial plan and lists as a file for `apply`, with the hashes of passwords."""
+    """Write extensions, lines, dial plan and lists as a file for `apply`, with the hashes of passwords.
+
+    Passwords of lines and trunks are in it as they are.
+    """
     config = configuration(file)
     with Store.open(config.store) as store:
         text = written(content_of(store, config.domain))
@@ -96,13 +99,13 @@ def line_of(change: Change) -> str:
 
 def told(values: dict[str, object], keys: tuple[str, ...]) -> str:
     """What a new record says besides its key."""
-    rest = ", ".join(f"{name} {value}" for name, value in values.items() if name not in (*keys, SECRET))
+    rest = ", ".join(f"{name} {value}" for name, value in values.items() if name not in (*keys, *SECRETS))
     return f": {rest}" if rest else ""
 
 
 def difference_in(field: str, old: dict[str, object], new: dict[str, object]) -> str:
     """What becomes of one field."""
-    if field == SECRET:
+    if field in SECRETS:
         return "another password"
     return f"{field} {old.get(field, 'default')} → {new.get(field, 'default')}"
 
@@ -111,7 +114,7 @@ def row_of(change: Change) -> dict[str, object]:
     """A change for programs, without secrets."""
     sides = {"old": change.old, "new": change.new}
     shown = {
-        side: None if record is None else {name: value for name, value in plain(record).items() if name != SECRET}
+        side: None if record is None else {name: value for name, value in plain(record).items() if name not in SECRETS}
         for side, record in sides.items()
     }
     return {"kind": change.kind, "key": list(change.key), **shown}

@@ -47,6 +47,19 @@ def secrets_are_single(content: Content) -> Iterator[Complaint]:
             yield Complaint("extensions", key, "ha1", "expected either password or ha1, got both")
 
 
+def lines_are_somewhere(content: Content) -> Iterator[Complaint]:
+    """A line has an account at a registrar, a trunk a server."""
+    needed = {
+        "lines": {"registrar": "a registrar", "user": "the user of the account"},
+        "trunks": {"server": "a server"},
+    }
+    for kind, names in needed.items():
+        for key, record in content[kind].items():
+            for name, what in names.items():
+                if not getattr(record, name):
+                    yield Complaint(kind, key, name, f"expected {what}, got nothing")
+
+
 def expected_group(name: str, content: Content) -> str:
     """The complaint about a group that is not there."""
     known = ", ".join(key[0] for key in content["groups"]) or "there is none yet"
@@ -59,5 +72,8 @@ def first(check: Callable[[Content], Iterable[Complaint]]) -> Callable[[Content]
 
 
 CHECKS: tuple[Callable[[Content], Complaint | None], ...] = tuple(
-    map(first, (routes_lead_to_groups, refinements_have_groups, groups_have_members, secrets_are_single))
+    map(
+        first,
+        (routes_lead_to_groups, refinements_have_groups, groups_have_members, secrets_are_single, lines_are_somewhere),
+    )
 )

@@ -11,12 +11,15 @@ from rayswitch.config.reading import Reader
 from rayswitch.config.settings import plain_value
 from rayswitch.records.addresses import AddressRule
 from rayswitch.records.extension import Extension
+from rayswitch.records.lines import Line, Trunk
 from rayswitch.records.numbering import Block, CalledNumber, CallerNumber, Dialling, Group, Refinement
 
 __all__ = ["KINDS", "Change", "Content", "difference", "from_plain", "key_of", "plain"]
 
 KINDS: dict[str, Any] = {
     "extensions": Extension,
+    "lines": Line,
+    "trunks": Trunk,
     "groups": Group,
     "dialling": Dialling,
     "caller_numbers": CallerNumber,
