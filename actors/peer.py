@@ -20,8 +20,8 @@ class Peer:
     """The host `name`. `kept`: its link is wanted always, not only while something waits."""
 
     __slots__ = (
-        "connection", "connects", "dialling", "dropped", "epoch", "former", "kept", "moving", "name", "queue",
-        "traffic",
+        "connection", "connects", "dialling", "dropped", "epoch", "former", "kept", "listens", "moving", "name",
+        "queue", "traffic",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -32,6 +32,7 @@ class Peer:
         self.dialling: asyncio.Task[None] | None = None
         self.epoch = 0
         self.kept = False
+        self.listens = False  # it did once: a host, whose epoch is to be remembered
         self.queue: deque[tuple[float, bytes]] = deque(maxlen=QUEUE_FRAMES)
         self.dropped = 0
         self.connects = 0
@@ -61,6 +62,7 @@ class Peer:
         connection.traffic = self.traffic.add(connection.traffic)
         self.connection, self.epoch = connection, epoch
         self.connects += 1
+        self.listens |= connection.listens
         if self.waiting(now):
             for _, content in self.queue:
                 connection.send(content)

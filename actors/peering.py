@@ -287,13 +287,13 @@ class Peering:
         self.lost(connection)
 
     def _down(self, peer: Peer) -> None:
-        connection, peer.connection = peer.connection, None
+        peer.connection = None
         self._end_former(peer)
         for down in self.down:
             down(peer.name)
         if peer.kept:
             self._dialler.dial(peer)  # unless we are closing
-        elif connection is not None and not connection.listens:  # a client that has hung up: forget it
+        elif not peer.listens:  # a client that has hung up: forget it
             self._drop(peer)
 
     def _drop(self, peer: Peer) -> None:

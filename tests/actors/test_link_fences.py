@@ -116,6 +116,33 @@ def test_the_epoch_of_the_membership_is_enough_to_refuse_an_older_one(tmp_path: 
     run(main, tmp_path)
 
 
+def test_a_successor_that_only_calls_and_hangs_up_is_remembered(tmp_path: Path) -> None:
+    """Clients are forgotten when they hang up; a host that has been one for a moment is not."""
+
+    async def main(where: Path) -> None:
+        s0 = Links("s0", 1, where)
+        notes(s0)
+        await s0.start()
+        for epoch, listens in ((1, True), (2, False)):
+            one = Links("s1", epoch, where, listens)
+            await one.start()
+            await one.ask("s0", "echo", epoch)
+            await one.close()
+            await until(lambda: not s0.alive("s1"))
+        late = Links("s1", 1, where)
+        heard = fences(late)
+        await late.start()
+        late.connect(["s0"])
+        try:
+            await until(lambda: heard)
+        finally:
+            for links in (late, s0):
+                await links.close()
+        assert set(heard) == {2}
+
+    run(main, tmp_path)
+
+
 def test_a_fence_of_another_epoch_or_of_ourselves(tmp_path: Path) -> None:
     async def main(where: Path) -> None:
         async with cluster(where, "s0") as nodes:
