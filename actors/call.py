@@ -1,6 +1,6 @@
 """Calls as entity actors: `CallShell` does what the calls of this host want done, `CallDesk` opens and reaches calls.
 
-A call lives where its placement says: in the gateway where its INVITE landed, or in a host of the call pool.  Its id
+A call lives where its placement says: in the gateway where its INVITE landed, or in a host of the call pool. Its id
 carries that host, so whoever has one of its tags can reach it without asking anybody.
 """
 
@@ -15,23 +15,30 @@ from actors.host import Host, Kind
 from actors.journal.verbs import Writes
 from actors.link import Links
 from actors.media_desk import MediaDesk
+from actors.outgoing import split
 from actors.placement import Placement
 from actors.reference import Ref
 from actors.registration import Location
+from actors.routing import Numbers
 from actors.sip_port import SipPort
 from actors.warm_calls import WarmCalls
 from gateways.wheel import Wheel
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
 from rayswitch.calls.events import (
+    Admitted,
     Invited,
     Located,
     MediaGatewayRestarted,
     MediaRefused,
     MediaReserved,
+    MemberRefused,
+    MemberSeized,
     Release,
+    Routed,
     TimerFired,
 )
+from rayswitch.calls.routing.route import Dialled, Place
 from rayswitch.sip.events import RequestReceived
 from rayswitch.sip.identifiers import Identifiers, owner_of, tag_parts
 from rayswitch.sip.message import Request, respond
@@ -54,6 +61,7 @@ class CallShell:
         sip: SipPort,
         media: MediaDesk,
         location: Location,
+        numbers: Numbers,
         journal: Writes,
         wheel: Wheel,
         settings: Settings,
@@ -66,6 +74,7 @@ class CallShell:
         self.sip = sip
         self.media = media
         self.location = location
+        self.numbers = numbers
         self.journal = journal
         self.wheel = wheel
         self.settings = settings
@@ -131,6 +140,39 @@ class CallShell:
     def timer(self, id: str, effect: fx.StartTimer) -> None:
         self.wheel.start(effect.delay, self.host.tell, KIND, id, TimerFired(effect.name, effect.data))
 
+    def find_route(self, id: str, effect: fx.FindRoute) -> None:
+        dialled = Dialled(effect.caller, effect.called, effect.rights)
+        self.numbers.routing.route(
+            effect.gateway, dialled, lambda route: self.host.tell(KIND, id, Routed(effect.called, route))
+        )
+
+    def admit(self, id: str, effect: fx.Admit) -> None:
+        def done(held: list[list[Any]], full: list[Any] | None) -> None:
+            self.host.tell(KIND, id, Admitted(effect.called, held, full))
+
+        self.numbers.occupancy.seize(id, effect.rows, done)
+
+    def seize(self, id: str, effect: fx.Seize) -> None:
+        def done(answer: Place | str) -> None:
+            if isinstance(answer, str):
+                self.host.tell(KIND, id, MemberRefused(effect.called, effect.member, answer))
+            else:
+                self.host.tell(KIND, id, MemberSeized(effect.called, effect.member, answer))
+
+        self.numbers.outgoing.seize(id, effect.member, effect.caller, effect.number, done)
+
+    def hold(self, id: str, effect: fx.Hold) -> None:
+        members, counted = split(effect.rows)
+        for name in members:
+            self.numbers.outgoing.hold(id, name)
+        self.numbers.occupancy.hold(id, counted)
+
+    def free(self, id: str, effect: fx.Free) -> None:
+        members, counted = split(effect.rows)
+        for name in members:
+            self.numbers.outgoing.free(id, name)
+        self.numbers.occupancy.free(id, counted)
+
     def locate(self, id: str, effect: fx.Locate) -> None:
         self.location.look_up(effect.aor, lambda contacts: self.host.tell(KIND, id, Located(contacts, effect.aor)))
 
@@ -166,7 +208,7 @@ class CallShell:
 
     def failed(self, id: str, call: Call, message: Any) -> None:
         """A call whose code raised is over: its sides hear of it, its ports go back, its record is written, and whoever
-        asked for what it could not do gets 500.  Whatever of that fails too is left out."""
+        asked for what it could not do gets 500. Whatever of that fails too is left out."""
         for effect in self.last_effects(call):
             self.attempt(id, effect)
         for server, request in self.unanswered(call, message):
@@ -174,6 +216,7 @@ class CallShell:
         if id not in self.filed and call.record is not None:
             call.record.close(self.wall(), "", 500, INTERNAL)
             self.attempt(id, fx.Record(call.record.rows(id)))
+        self.numbers.occupancy.free(id)
         self.filed.discard(id)
 
     def unanswered(self, call: Call, message: Any) -> Iterator[tuple[Any, Request]]:
@@ -216,6 +259,11 @@ class CallShell:
 
 PERFORM: dict[type, Callable[[CallShell, str, Any], None]] = {
     fx.StartTimer: CallShell.timer,
+    fx.FindRoute: CallShell.find_route,
+    fx.Admit: CallShell.admit,
+    fx.Seize: CallShell.seize,
+    fx.Hold: CallShell.hold,
+    fx.Free: CallShell.free,
     fx.Locate: CallShell.locate,
     fx.ReserveMedia: CallShell.reserve,
     fx.ConnectMedia: CallShell.connect,

@@ -16,8 +16,8 @@ from actors.recall import Recall
 from rayswitch.calls.directory import Account, Directory
 from rayswitch.config import Config, ConfigError
 from rayswitch.records import KINDS
-from rayswitch.records.keeping import record_of
-from rayswitch.store import Extension, Extensions, Record, Records, StoreError
+from rayswitch.records.keeping import options_of, record_of
+from rayswitch.store import Extension, Extensions, Record, Records, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +60,7 @@ class DirectoryFeed:
         if since:
             self.recall.follow()
         with self.recall.known() as store:
-            version, rows = Extensions(store, self.config.domain).changes(since)
-            records = Records(store, self.config.domain).changes(since)
-        return Changes(version, [(row.number, account(row)) for row in rows], list(filter(None, map(row_of, records))))
+            return changes_of(store, self.config.domain, since)
 
     def take(self, changes: Changes) -> None:
         """They are in force."""
@@ -86,6 +84,13 @@ class DirectoryFeed:
         return self.directory.version
 
 
+def changes_of(store: Store, domain: str, since: int = 0) -> Changes:
+    """What has changed in a store after version `since`."""
+    version, rows = Extensions(store, domain).changes(since)
+    records = Records(store, domain).changes(since)
+    return Changes(version, [(row.number, account(row)) for row in rows], list(filter(None, map(row_of, records))))
+
+
 def row_of(record: Record) -> Row | None:
     """A record of the store; None for one that this version of the code cannot read."""
     try:
@@ -99,4 +104,4 @@ def account(row: Extension) -> Account | None:
     """The row as authentication wants it; None for one that was removed."""
     if row.deleted:
         return None
-    return Account(row.name, bytes.fromhex(row.ha1_md5), bytes.fromhex(row.ha1_sha256))
+    return Account(row.name, bytes.fromhex(row.ha1_md5), bytes.fromhex(row.ha1_sha256), options_of(row.options))

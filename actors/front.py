@@ -1,7 +1,7 @@
 """The user of a gateway's transaction layer: what is a new request about, and whose is it?
 
 New requests are screened and, for REGISTER and INVITE, authenticated here, against the gateway's own copy of the
-extensions.  Then a REGISTER goes to the home of its address-of-record, an INVITE becomes a call, and whatever belongs
+extensions. Then a REGISTER goes to the home of its address-of-record, an INVITE becomes a call, and whatever belongs
 to a call goes to that call, wherever it lives: its tag says so.
 """
 
@@ -69,10 +69,16 @@ class Front:
             request.stamp(*flow.remote)
             return respond(request, answer[0], to_tag=self.tag, headers=answer[1])
         header = PROVED.get(request.method)
-        if header is None or request.has(header) or request.to.tag:
+        if header is None or request.has(header) or request.to.tag or self.vouched_for(request, flow):
             return None
         request.stamp(*flow.remote)
         return self.authenticator.challenge(request, flow, now, stale=False)
+
+    def vouched_for(self, request: Request, flow: Flow) -> bool:
+        """Does the address that this INVITE comes from stand for the password of its sender?"""
+        if request.method != "INVITE" or flow.remote[0] not in self.directory.tied:
+            return False
+        return self.directory.vouches(flow.remote[0], request.from_.uri.user_decoded or "")
 
     def event(self, event: Any, now: float) -> None:
         """One event of the transaction layer; nothing that a message holds gets an exception out of here."""
@@ -125,7 +131,9 @@ class Front:
             self.answer(event, respond(request, 403, "Not your number", to_tag=self.tag))
         else:
             wall = self.wall()
-            order = registrar.read(request, event.flow, None, wall)
+            account = self.directory.get(number)
+            nat = account.options.nat if account else "auto"
+            order = registrar.read(request, event.flow, None, wall, nat)
             self.location.register(
                 self.directory.aor(number), order, lambda result: self.registered(event, result, wall)
             )
@@ -140,6 +148,9 @@ class Front:
     def invite(self, event: RequestReceived, now: float) -> None:
         """Authenticate; then it is a call, wherever calls live."""
         request = event.request
+        if self.vouched_for(request, event.flow):
+            self.new_call(event, request.from_.uri.user_decoded or "")
+            return
         number = self.authenticator.check(request, event.flow, now)
         if isinstance(number, Response):
             self.answer(event, number)
@@ -149,14 +160,14 @@ class Front:
             self.new_call(event, number)
 
     def new_call(self, event: RequestReceived, caller: str) -> None:
-        """Resolve the dialled number and hand the INVITE to a new call."""
+        """Hand the INVITE to a new call, which asks where the dialled number leads."""
         request = event.request
         target = dialled(request)
-        known = request.uri.lower().startswith("tel:") or self.ours(request.ruri.host, event.flow)
+        if not request.uri.lower().startswith("tel:") and not self.ours(request.ruri.host, event.flow):
+            target = f"{target}@{request.ruri.host}"
         account = self.directory.get(caller)
         name = request.from_.display or (account.name if account else "")
-        aor = self.directory.aor(target) if known else ""
-        invited = Invited((self.owner, event.server), request, event.flow, caller, name, target, aor)
+        invited = Invited((self.owner, event.server), request, event.flow, caller, name, target, caller)
         ref = self.calls.open(invited)
         if ref is None:
             headers = [("retry-after", "2")]

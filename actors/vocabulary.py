@@ -11,6 +11,7 @@ from typing import Any
 from actors.entity import Ask
 from actors.wire import decode, encode, register
 from rayswitch.calls import effects, events
+from rayswitch.calls.routing import route
 from rayswitch.sip import events as sip_events
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Request, Response, parse
@@ -41,6 +42,10 @@ ROWS: dict[int, tuple[type, ...]] = {
         events.Release,
         events.RegisterReceived,
         events.LookedUp,
+        events.Routed,
+        events.Admitted,
+        events.MemberSeized,
+        events.MemberRefused,
     ),
     60: (
         effects.Respond,
@@ -49,6 +54,7 @@ ROWS: dict[int, tuple[type, ...]] = {
         effects.SendAck,
         effects.RepeatAnswer,
     ),
+    80: (route.Dialled, route.Route, route.Place),
 }
 """First code of a row: the classes that have it and the following codes."""
 

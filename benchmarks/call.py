@@ -1,7 +1,11 @@
 """CPU of an authenticated call through everything above the sockets: parser, transactions, front, call, SDP.
 
 No sockets, no Ray, no store: what is left is the interpreter's work with warm caches, the part of the budget that
-code can change.  `python -m benchmarks.call [calls] [--profile]` prints microseconds a call.
+code can change. `python -m benchmarks.call [calls] [--profile]` prints microseconds a call.
+
+`--numbers` compares calls that get a route without a question, calls that ask an empty dial plan, and calls that ask a
+filled one, with limits on both sides. Routing, lists and limits together may add 5 % to a call: of the 0.8 ms that
+DESIGN §6 allows one in the switch, 40 µs; what it takes there is more (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -12,29 +16,39 @@ import itertools
 import pstats
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from actors.call import CallDesk, CallShell
 from actors.composition.parts import RandomOctets
 from actors.front import Front
 from actors.host import Host
+from actors.occupancy import OccupancyDesk
+from actors.outgoing import NoMembers
 from actors.placement import Placement
 from actors.reference import attach
 from actors.registration import Location, RegistrationShell
+from actors.routing import Done, Numbers, Router, Routing
 from actors.sip_port import LocalSip, RemoteSip
 from actors.unanswered import Unanswered
+from benchmarks.routing import directory as extensions
+from benchmarks.routing import records
 from gateways.sip.gateway import SipGateway
 from gateways.wheel import Wheel
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.call import Settings
 from rayswitch.calls.directory import Account, Directory
 from rayswitch.calls.registration import Rules
+from rayswitch.calls.routing.route import EXTENSION, Dialled, Route
+from rayswitch.records.extension import ExtensionOptions
 from rayswitch.sip import digest
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
 from rayswitch.sip.transactions import TransactionLayer
 
 DOMAIN = "rayswitch.local"
+ALLOWED = 40e-6
+"""Seconds of a call for routing, lists and limits."""
 LOCAL = ("127.0.0.1", 5060)
 CALLER, CALLEE = Flow("UDP", LOCAL, ("127.0.0.1", 7000)), Flow("UDP", LOCAL, ("127.0.0.1", 8000))
 SDP = (
@@ -93,10 +107,47 @@ class Journal:
         kept()
 
 
-class Bench:
-    """One gateway with 101 registered."""
+class Fixed:
+    """Stands for the dial plan: everything leads to 101."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Directory) -> None:
+        self.route_to_101 = Route(EXTENSION, f"101@{DOMAIN}", "100", "101")
+
+    def route(self, gateway: str, dialled: Dialled, done: Done) -> None:
+        done(self.route_to_101)
+
+
+def empty(directory: Directory) -> Router:
+    """No record at all."""
+    return Router(directory, NoMembers(), lambda transport, address: None, lambda: 0.5)
+
+
+def filled(directory: Directory) -> Router:
+    """1,000 routes, 1,000 list records, 100 lines; 10,000 more extensions."""
+    router = empty(directory)
+    router.changed(records(routes=1000, blocks=1000, lines=100))
+    directory.accounts.update(extensions(10_000).accounts)
+    return router
+
+
+class Plan(NamedTuple):
+    """How calls are routed, and what is said of the two extensions."""
+
+    routing: Callable[[Directory], Routing]
+    options: ExtensionOptions = ExtensionOptions()
+
+
+PLANS = {
+    "none": Plan(Fixed),
+    "empty": Plan(empty),
+    "filled": Plan(filled, ExtensionOptions(max_calls=1000, max_outgoing_calls=1000, levels=(1, 2))),
+}
+
+
+class Bench:
+    """One gateway with 100 and 101 registered, and a dial plan as `plan` says (`PLANS`)."""
+
+    def __init__(self, plan: str = "empty") -> None:
         loop = asyncio.get_running_loop()
         self.spent = 0.0
         self.wire = Wire()
@@ -105,20 +156,23 @@ class Bench:
         ids = Identifiers("s0", RandomOctets().take)
         sockets: Any = self.wire
         self.gateway = SipGateway("s0", TransactionLayer(ids), wheel, time.monotonic, lambda gateway: sockets)
-        host = Host("s0", links, wheel, time.monotonic)
+        host = self.host = Host("s0", links, wheel, time.monotonic)
         attach(host)
         directory = Directory(DOMAIN)
         for number in ("100", "101"):
             hashes = [bytes.fromhex(digest.ha1(number, DOMAIN, "pw", name)) for name in ("MD5", "SHA-256")]
-            directory.accounts[number] = Account(number, hashes[0], hashes[1])
+            directory.accounts[number] = Account(number, hashes[0], hashes[1], PLANS[plan].options)
         nonces = digest.Nonces(bytes(32), "s0", 300.0)
         authenticator = Authenticator(DOMAIN, directory, nonces, ids.tag(ids.call(), 0))
         journal: Any = Journal()
         location = Location("s0", links, Placement(["s0"]), time.time)
         location.serve(RegistrationShell(host, journal, wheel, Rules(), time.time, lambda uri, flow: None))
         media: Any = Media()
+        occupancy = OccupancyDesk("s0", links, location.placement)
+        occupancy.serve()
+        numbers = Numbers(PLANS[plan].routing(directory), occupancy, NoMembers())
         shell = CallShell(
-            "s0", host, LocalSip("s0", self.gateway, RemoteSip("s0", links)), media, location, journal, wheel,
+            "s0", host, LocalSip("s0", self.gateway, RemoteSip("s0", links)), media, location, numbers, journal, wheel,
             Settings(DOMAIN), ids, time.monotonic, time.time,
         )  # fmt: skip
         calls = CallDesk(links, Placement(["s0"]), lambda owner: ids)
@@ -208,7 +262,26 @@ def credentials(challenged: str, user: str, method: str, name: str) -> str:
     return f"{name}: {value}"
 
 
-async def main() -> None:
+def compare(rounds: int = 60, calls: int = 50) -> int:
+    """The plans by turns, the best round of each; 1 when a filled one adds more than allowed."""
+    benches = {plan: Bench(plan) for plan in PLANS}
+    best = dict.fromkeys(PLANS, float("inf"))
+    for _ in range(rounds):
+        for plan, bench in benches.items():
+            attach(bench.host)
+            bench.spent = 0.0
+            for _ in range(calls):
+                bench.call()
+            best[plan] = min(best[plan], bench.spent / calls)
+    for plan, cost in best.items():
+        added = cost - best["none"]
+        print(f"dial plan {plan:6} {cost * 1e6:4.0f} µs a call, {added * 1e6:+3.0f} µs ({added / cost * 100:.1f} %)")
+    return int(best["filled"] > best["none"] + ALLOWED)
+
+
+async def main() -> int:
+    if "--numbers" in sys.argv:
+        return compare()
     calls = int(next((word for word in sys.argv[1:] if word.isdigit()), "2000"))
     bench = Bench()
     for _ in range(200):
@@ -224,6 +297,8 @@ async def main() -> None:
         profile.disable()
         pstats.Stats(profile).sort_stats("tottime").print_stats(40)
     print(f"call: {spent / calls * 1e6:.0f} µs")
+    return 0
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

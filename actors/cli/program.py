@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from actors.cli import bans, extensions, imports, links, live, plans, records, tracing
+from actors.cli import bans, extensions, imports, links, live, plans, records, routes, tracing
 from actors.cli.control import ControlError
 from actors.cli.options import config_option, config_path, configuration
 from actors.cli.show import complain, say
@@ -88,6 +88,7 @@ for command in (
     links.links,
     plans.apply_plan,
     plans.export_plan,
+    routes.route,
     imports.import_variables,
 ):
     rayswitch.add_command(command)

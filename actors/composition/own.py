@@ -17,6 +17,7 @@ from actors.home_journal import HomeJournal
 from actors.link import Links
 from actors.placement import SWITCHBOARD
 from actors.registration import KIND as REGISTRATION
+from actors.routing import RemoteRouter
 from actors.sip_port import RemoteSip
 from rayswitch.calls.events import Invited, RegisterReceived
 from rayswitch.config import Config
@@ -105,7 +106,7 @@ class SingleCall(Single):
     async def start(self) -> Process:
         """A call of an earlier process goes on; of one that had none nobody knows what it was given."""
         key, parts = self.identity.key, self.parts
-        shell = self.shell = parts.call_shell(RemoteSip(parts.me, self.links), 0)
+        shell = self.shell = parts.call_shell(RemoteSip(parts.me, self.links), RemoteRouter(self.links), 0)
         self.links.on("call.open", self.opened)
         if self.identity.again:
             self.links.connect([self.identity.home])

@@ -15,9 +15,12 @@ from actors.host import Host
 from actors.journal.verbs import Writes
 from actors.link import Links
 from actors.media_desk import BATCH, MediaDesk
+from actors.occupancy import OccupancyDesk
+from actors.outgoing import NoMembers, Outgoing
 from actors.placement import Placement
 from actors.reference import attach
 from actors.registration import Location, RegistrationShell
+from actors.routing import Numbers, Routing
 from actors.sip_port import SipPort
 from gateways.wheel import Wheel
 from rayswitch.calls.call import Settings
@@ -80,6 +83,8 @@ class Parts:
         attach(self.host)
         self.location = Location(me, links, Placement.of("registration", config), self.wall)
         self.calls = CallDesk(links, Placement.of("call", config), self.identifiers)
+        self.occupancy = OccupancyDesk(me, links, self.location.placement)
+        self.outgoing: Outgoing = NoMembers()
         self.media: MediaDesk | None = None
 
     def identifiers(self, owner: str) -> Identifiers:
@@ -104,7 +109,7 @@ class Parts:
             ping,
         )
 
-    def call_shell(self, sip: SipPort, ahead: int = BATCH) -> CallShell:
+    def call_shell(self, sip: SipPort, routing: Routing, ahead: int = BATCH) -> CallShell:
         """Calls can live here; so many media ports are taken `ahead` of need."""
         media = self.media = MediaDesk(
             self.links,
@@ -118,6 +123,7 @@ class Parts:
             sip,
             media,
             self.location,
+            Numbers(routing, self.occupancy, self.outgoing),
             self.writes,
             self.wheel,
             Settings(self.config.domain, self.config.call.no_answer, self.config.sip.t1),
@@ -152,6 +158,7 @@ class Parts:
     async def close(self) -> None:
         """Give the leases back, write what is queued; nothing fires and nothing waits any more."""
         self.location.close()
+        self.occupancy.close()
         if self.media is not None:
             self.media.close()
         self.wheel.close()

@@ -8,6 +8,7 @@ from typing import Any
 from actors.composition.parts import Process
 from actors.composition.stored import StoredParts
 from actors.link import Links
+from actors.routing import RemoteRouter
 from actors.sip_port import RemoteSip
 from rayswitch.config import Config
 from rayswitch.sip.flow import Flow
@@ -17,7 +18,7 @@ async def call_process(me: str, config: Config, links: Links) -> Process:
     """A host of calls; their SIP goes through the gateways."""
     parts = StoredParts(me, config, links)
     await asyncio.to_thread(parts.refresh)
-    calls = await parts.serve_calls(RemoteSip(me, links))
+    calls = await parts.serve_calls(RemoteSip(me, links), RemoteRouter(links))
     parts.lists(calls, None)
 
     async def drain() -> None:

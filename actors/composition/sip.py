@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from random import Random
 from typing import Any
 
 from actors.call import CallShell
@@ -15,6 +16,7 @@ from actors.link import Links
 from actors.peers import LinkPeers
 from actors.protection import Protection
 from actors.registration import RegistrationShell
+from actors.routing import Router
 from actors.sip_port import LocalSip, RemoteSip, carry_out
 from actors.trace_feed import TraceFeed
 from actors.unanswered import Unanswered
@@ -52,8 +54,11 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     )
     unanswered = Unanswered(me, gateway, links, parts.calls.exists, authenticator.tag)
     front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, unanswered, parts.wall)
+    router = Router(directory.directory, parts.outgoing, gateway.sockets.outline, Random().random)
+    router.serve(links)
     protection = Protection(config, gateway, authenticator, peers.others, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
+    directory.follow(router.changed)
     registrations: RegistrationShell | None = None
     calls: CallShell | None = None
     if me in parts.location.placement.hosts:
@@ -61,7 +66,7 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     if parts.calls.placement.single:
         parts.calls.warm = WarmCalls(links, parts.clock)
     if me in parts.calls.placement.hosts:
-        calls = await parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)))
+        calls = await parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)), router)
     serve_remote(gateway, links)
     TraceFeed(gateway, links, parts.wall)
     parts.lists(calls, registrations)

@@ -14,6 +14,7 @@ from actors.own_records import OwnRecords
 from actors.recall import Recall, copy_of, journal_of
 from actors.registration import RegistrationShell
 from actors.registration_home import RegistrationHome
+from actors.routing import Routing
 from actors.sip_port import SipPort
 from rayswitch.config import Config
 from rayswitch.sip.flow import Flow
@@ -52,6 +53,7 @@ class StoredParts(Parts):
         now = self.wall()  # all of this before anybody can ask for one
         rows = await asyncio.to_thread(self.recall.bindings, self.is_home, now)
         shell = self.registration_shell(ping)
+        self.occupancy.serve()
         if self.location.placement.single:
             written = await asyncio.to_thread(self.recall.homes, now)
             self.home_of_single(shell).take_in((*row, written.get(row[0], "")) for row in rows)
@@ -69,9 +71,9 @@ class StoredParts(Parts):
         self.location.serve(home)
         return home
 
-    async def serve_calls(self, sip: SipPort) -> CallShell:
+    async def serve_calls(self, sip: SipPort, routing: Routing) -> CallShell:
         """Let calls live in this process, and go on with those of its journal."""
         rows = await asyncio.to_thread(self.recall.calls)  # before a message for one of them can come
-        shell = self.call_shell(sip)
+        shell = self.call_shell(sip, routing)
         shell.take_in(rows)
         return shell

@@ -126,7 +126,7 @@ class SipSockets:
         return self.udp.get((listener.host, listener.port)) if listener else None
 
     def flow_to(self, transport: str, remote: Address) -> Flow | None:
-        """A flow to an address.  None when it is none (names are not looked up here), when no listener of that
+        """A flow to an address. None when it is none (names are not looked up here), when no listener of that
         transport and family exists, or when there are too many connections already."""
         if not is_address(remote):
             return None
@@ -139,6 +139,14 @@ class SipSockets:
         if listener.host in WILDCARDS:
             return streams.flow_to((routed(remote[0]), listener.port), remote)
         return streams.flow_to((listener.host, listener.port), remote, source=listener.host)
+
+    def outline(self, transport: str, remote: Address) -> Flow | None:
+        """The flow to an address as it will be, once something is sent; None when no listener of ours reaches it."""
+        listener = self.listener_for(transport.lower(), remote[0])
+        if listener is None:
+            return None
+        host = routed(remote[0]) if listener.host in WILDCARDS else listener.host
+        return Flow(transport, (host, listener.port), remote)
 
     def listener_for(self, transport: str, host: str) -> Listener | None:
         """The listener of a transport for what goes to `host`: bound to the address that the kernel would send from,

@@ -1,16 +1,18 @@
 """An attempt to reach somebody: on whose behalf, with what offer, and who hears how it goes.
 
-One attempt may ring many devices at once (its branches), of several numbers when it is forwarded (its goals).  A call
-has one at a time: that of its caller before the answer, that of a transfer after it.  What an attempt leads to is
+One attempt may ring many devices at once (its branches), of several numbers when it is forwarded (its goals). A call
+has one at a time: that of its caller before the answer, that of a transfer after it. What an attempt leads to is
 decided by who began it: `progressed`, `won` and `lost` are functions of the feature that did.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rayswitch.calls.leg import Leg
+from rayswitch.calls.routing.route import Route
 from rayswitch.sdp.session import Session
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Response
@@ -22,13 +24,47 @@ Rows = Sequence[tuple[str, str]]
 
 
 class Goal:
-    """A number to be rung."""
+    """A number to be reached, with the rights of an extension, line or trunk ("": those of who calls)."""
 
-    __slots__ = ("aor", "number")
+    __slots__ = (
+        "aor",
+        "called",
+        "caller",
+        "domain",
+        "member",
+        "members",
+        "no_answer",
+        "number",
+        "rights",
+        "route",
+        "waiting",
+    )
 
-    def __init__(self, number: str, aor: str) -> None:
+    def __init__(self, number: str, rights: str = "") -> None:
         self.number = number
-        self.aor = aor
+        self.rights = rights
+        self.route: Route | None = None
+        """Where the dial plan leads it."""
+        self.aor = ""
+        self.caller = ""
+        self.called = number
+        """Both numbers as the other side sees them; no `caller`: that of the attempt."""
+        self.domain = ""
+        """In From and To; "" is ours."""
+        self.no_answer = 0.0
+        """Seconds of ringing that its line or trunk allows, 0 for any."""
+        self.waiting = False
+        """Limits that have not been looked at yet."""
+        self.members: deque[str] = deque()
+        """Lines and trunks that have not been tried yet."""
+        self.member = ""
+        """The one that is being tried."""
+
+    def lead(self, route: Route) -> None:
+        """The dial plan has decided."""
+        self.route, self.aor = route, route.name
+        self.caller, self.called = route.caller, route.called or self.number
+        self.members.extend(route.members)
 
 
 class Device(NamedTuple):
@@ -43,7 +79,7 @@ class Device(NamedTuple):
 class Branch:
     """One INVITE to one device; `key` is its client transaction in `gateway`, None once it has ended."""
 
-    __slots__ = ("attempt", "cancelled", "gateway", "goal", "key", "leg", "row")
+    __slots__ = ("attempt", "cancelled", "gateway", "goal", "heard", "key", "leg", "row")
 
     def __init__(self, attempt: Attempt, goal: Goal, leg: Leg, row: list[Any], gateway: str) -> None:
         self.attempt = attempt
@@ -53,6 +89,8 @@ class Branch:
         self.row = row
         self.key: int | None = None
         self.cancelled = False
+        self.heard = False
+        """Has there been any response?"""
 
 
 Answered = Callable[["Call", Branch, Response], None]
@@ -96,6 +134,10 @@ class Attempt:
         self.failures: list[Response] = []
         self.first = 0
         """Index of its first half call, 0 before anything rings."""
+
+    def goal(self, number: str) -> Goal | None:
+        """The goal that is being looked for by this number."""
+        return next((goal for goal in self.sought if goal.number == number), None)
 
     def take(self, aor: str) -> Goal | None:
         """The goal that was looked for under this address-of-record: it is found, or is nowhere."""

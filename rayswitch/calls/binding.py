@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rayswitch.calls.next_hop import is_natted, registered_flow
+from rayswitch.calls.next_hop import AUTO, is_natted, registered_flow
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.uri import Uri
 
@@ -54,7 +54,15 @@ class Binding:
 
 
 def bind(
-    uri: str, params: str, call_id: str, cseq: int, expires: float, wall: float, path: list[str], flow: Flow
+    uri: str,
+    params: str,
+    call_id: str,
+    cseq: int,
+    expires: float,
+    wall: float,
+    path: list[str],
+    flow: Flow,
+    nat: str = AUTO,
 ) -> Binding:
     """A fresh binding; where requests to it go is decided now, once, from the flow it came over.
 
@@ -62,7 +70,8 @@ def bind(
     """
     if path:
         return Binding(uri, params, call_id, cseq, expires, wall, path, flow, False)
-    return Binding(uri, params, call_id, cseq, expires, wall, path, registered_flow(uri, flow), is_natted(uri, flow))
+    way, natted = registered_flow(uri, flow, nat), is_natted(uri, flow, nat)
+    return Binding(uri, params, call_id, cseq, expires, wall, path, way, natted)
 
 
 def parameter(params: str, name: str) -> str | None:

@@ -3,6 +3,9 @@
 `Call` owns the state and turns an event into effects; what it *does* is one file per behaviour under `features/`:
 
     setup      the caller's INVITE → an attempt to reach whom he dialled
+    routing    where a number leads: to an extension, to a line or trunk, nowhere
+    limits     what a call is counted for, and whether it may be one more
+    failover   lines and trunks of a group, one after the other
     branches   forking: devices, progress, the first 2xx wins, the best failure is passed on (RFC 3261 §16.7)
     ports      media ports, one wish at a time
     early      what the caller hears before the answer
@@ -15,8 +18,8 @@
     phases:   setup → ringing → (answering) → answered → ending
                   └────────┴───────────┴─────────────────↗
 
-`features/table.py` says which of them takes what.  A feature is functions `(call, event)` that append to `call.out`
-through the few verbs of `Call`.  Everything that survives a process is in `snapshot()`: an answered call can be taken
+`features/table.py` says which of them takes what. A feature is functions `(call, event)` that append to `call.out`
+through the few verbs of `Call`. Everything that survives a process is in `snapshot()`: an answered call can be taken
 up by another process from it.
 """
 
@@ -30,7 +33,7 @@ from typing import Any
 from rayswitch.calls import effects as fx
 from rayswitch.calls.attempt import Attempt, Branch
 from rayswitch.calls.events import MediaGatewayRestarted, TimerFired
-from rayswitch.calls.features import answer, early, exchange, ports, release, revival, table
+from rayswitch.calls.features import answer, early, exchange, limits, ports, release, revival, table
 from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.record import CallRecord
@@ -56,8 +59,8 @@ class Call:
     """One call; `id` names its entity and, through the tags, every message of its dialogs."""
 
     __slots__ = (
-        "a", "attempt", "b", "branches", "counting", "exchange", "gateway", "id", "ids", "media", "now", "offset",
-        "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "wish", "wishes",
+        "a", "attempt", "b", "branches", "counting", "exchange", "gateway", "held", "id", "ids", "media", "now",
+        "offset", "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "wish", "wishes",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
@@ -76,6 +79,8 @@ class Call:
         """Whom we are trying to reach."""
         self.branches: dict[int, Branch] = {}
         """INVITEs that have no final response yet, those of earlier attempts too."""
+        self.held: list[list[Any]] = []
+        """What this call is counted for (see `limits`)."""
         self.exchange: exchange.Exchange | None = None
         self.media: MediaPlan | None = None
         self.wish: ports.Wish | None = None
@@ -227,13 +232,14 @@ class Call:
         legs = [leg.snapshot() if leg and answered else None for leg in (self.a, self.b)]
         record = self.record.snapshot() if self.record else None
         media = self.media.snapshot() if self.media and answered else None
-        return [self.phase, self.gateway, *legs, media, record, self.serial]
+        return [self.phase, self.gateway, *legs, media, record, self.serial, self.held]
 
     @classmethod
     def restore(cls, id: str, plain: list[Any], settings: Settings, ids: Identifiers, offset: float) -> Call:
         """The inverse of `snapshot`."""
         call = cls(id, settings, ids, offset)
-        call.phase, call.gateway, a, b, media, record, call.serial = plain
+        call.phase, call.gateway, a, b, media, record, call.serial, *held = plain
+        call.held = held[0] if held else []
         call.a, call.b = (Leg.restore(leg) if leg else None for leg in (a, b))
         call.media = MediaPlan.restore(media) if media else None
         call.record = CallRecord.restore(record) if record else None
@@ -245,6 +251,7 @@ class Call:
         self.now, self.out = now, []
         if self.phase == "answered":
             ports.restarted(self, MediaGatewayRestarted())
+            limits.resumed(self)
             answer.resumed(self)
             revival.resumed(self)
         else:

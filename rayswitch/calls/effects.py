@@ -3,6 +3,10 @@
 | effect | done by | answered with |
 |---|---|---|
 | `Respond`, `SendRequest`, `CancelRequest`, `SendAck`, `RepeatAnswer` | the gateway of the flow | SIP events |
+| `FindRoute` | the dial plan of a gateway | `Routed` |
+| `Admit` | the homes of the extensions, where its calls are counted | `Admitted` |
+| `Seize` | the line or trunk | `MemberSeized`, `MemberRefused` |
+| `Hold`, `Free` | both of them | – |
 | `Locate` | the home of the registration | `Located` |
 | `ReserveMedia`, `ConnectMedia`, `ReleaseMedia` | a media gateway | `MediaReserved`, `MediaRefused`, `MediaFigures` |
 | `StartTimer` | the wheel of the hosting process | `TimerFired` |
@@ -28,7 +32,7 @@ class Respond:
 
 @dataclass(slots=True)
 class SendRequest:
-    """A request in a client transaction of `gateway`; its events carry `key`.  `flow` says where to (see
+    """A request in a client transaction of `gateway`; its events carry `key`. `flow` says where to (see
     `next_hop`)."""
 
     gateway: str
@@ -72,6 +76,53 @@ class StartTimer:
     delay: float
     name: str
     data: Any = None
+
+
+@dataclass(slots=True)
+class FindRoute:
+    """Where does `called` lead, when `caller` dials it with the rights of `rights` (see `Dialled`)? `gateway` has the
+    call."""
+
+    gateway: str
+    caller: str
+    called: str
+    rights: str
+
+
+@dataclass(slots=True)
+class Admit:
+    """Count this call for all of these, or for none when one has its limit: rows of [name, outgoing, most calls, most
+    calls that go out from it], as in a `Route`.
+
+    `called` is the dialled number that it is about; it comes back.
+    """
+
+    called: str
+    rows: list[list[Any]]
+
+
+@dataclass(slots=True)
+class Seize:
+    """Can the line or trunk `member` ("line/NAME") take a call from `caller` to `number`? `called` as in `Admit`."""
+
+    called: str
+    member: str
+    caller: str
+    number: str
+
+
+@dataclass(slots=True)
+class Hold:
+    """After a restart: the call is counted for these names ([name, outgoing], lines and trunks among them)."""
+
+    rows: list[list[Any]]
+
+
+@dataclass(slots=True)
+class Free:
+    """The call is not counted for these names any more."""
+
+    rows: list[list[Any]]
 
 
 @dataclass(slots=True)
@@ -128,7 +179,7 @@ class Ended:
 
 @dataclass(slots=True)
 class SaveBindings:
-    """Make the bindings durable, then send `reply`; `snapshot` None removes the row.  `expires` is unix time."""
+    """Make the bindings durable, then send `reply`; `snapshot` None removes the row. `expires` is unix time."""
 
     snapshot: list[Any] | None
     expires: float

@@ -1,7 +1,7 @@
 """What happens to a call or a registration besides SIP itself.
 
 The SIP events (`RequestReceived`, `ResponseReceived`, …) come from `rayswitch.sip.events`; these are the others:
-answers to the effects of `rayswitch.calls.effects`, timers that ran out, and orders from the operator.  Every class
+answers to the effects of `rayswitch.calls.effects`, timers that ran out, and orders from the operator. Every class
 is slotted and positional in slot order, so that it can cross a link.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rayswitch.calls.routing.route import Place, Route
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Request
 
@@ -19,8 +20,8 @@ class Invited:
     """A new call: an authenticated initial INVITE (RFC 3261 §13.3) and who sent it.
 
     `server` is (gateway, number of its server transaction), as in every event and effect of a call.
-    `caller` is the extension whose password was proved, `name` its display name, `target` the dialled number, `aor` the
-    address-of-record to ring ("" when nobody has that number).
+    `caller` is the number that was proved, `name` its display name, `target` the dialled number, or the whole address
+    (user@host) when that is not in our domain.  `rights` says who asks (see `Dialled`): an extension, a line or trunk.
     """
 
     server: Any
@@ -29,7 +30,7 @@ class Invited:
     caller: str
     name: str
     target: str
-    aor: str
+    rights: str
 
 
 @dataclass(slots=True)
@@ -38,6 +39,42 @@ class TimerFired:
 
     name: str
     data: Any = None
+
+
+@dataclass(slots=True)
+class Routed:
+    """Answer to `FindRoute` for `called`."""
+
+    called: str
+    route: Route
+
+
+@dataclass(slots=True)
+class Admitted:
+    """Answer to `Admit`: the call is counted for these `rows` of [name, outgoing], or for nothing because of the one
+    that is `full`."""
+
+    called: str
+    rows: list[list[Any]]
+    full: list[Any] | None = None
+
+
+@dataclass(slots=True)
+class MemberSeized:
+    """Answer to `Seize`: the call is counted for that line or trunk, and goes to `place`."""
+
+    called: str
+    member: str
+    place: Place
+
+
+@dataclass(slots=True)
+class MemberRefused:
+    """Answer to `Seize`: it is down, or full, or does not exist; `reason` is for people."""
+
+    called: str
+    member: str
+    reason: str
 
 
 @dataclass(slots=True)
@@ -85,7 +122,7 @@ class RegisterReceived:
     """An authenticated REGISTER for this address-of-record (RFC 3261 §10.3), reduced to what a registrar reads.
 
     `wanted`: None for a query, "*" to remove everything, else a list of [uri, params, seconds | None].
-    `wall` is unix time in seconds; `token` comes back in the `Reply`.
+    `wall` is unix time in seconds; `token` comes back in the `Reply`; `nat` is that option of the extension.
     """
 
     token: Any
@@ -96,6 +133,7 @@ class RegisterReceived:
     path: list[str]
     flow: Flow
     wall: float
+    nat: str = "auto"
 
 
 @dataclass(slots=True)

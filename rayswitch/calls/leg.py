@@ -1,6 +1,6 @@
 """A half call: our side of one dialog with one phone (RFC 3261 §12), and what must be remembered about it.
 
-The caller's half is leg 0; each device of the called one is a leg from 1 on.  A leg knows no other leg: what passes
+The caller's half is leg 0; each device of the called one is a leg from 1 on. A leg knows no other leg: what passes
 from one to the other passes through `Call`.
 """
 
@@ -123,8 +123,12 @@ class Leg:
         """Our Contact towards this peer: the address it already sends to, and a user part that carries the owner."""
         return contact(call, self.flow)
 
-    def describe(self, session: Session, endpoints: list[Endpoint | None], origin: int) -> bytes:
-        """The peer's view of `session`: our addresses; the version in o= rises with every change (RFC 3264 §8)."""
+    def describe(self, session: Session, endpoints: list[Endpoint | None] | None, origin: int) -> bytes:
+        """The peer's view of `session`: our addresses; the version in o= rises with every change (RFC 3264 §8).
+        Without endpoints it is what the other side said."""
+        if endpoints is None:
+            self.sdp_body = session.source
+            return session.source
         body = anchor(session, endpoints, origin, self.version)
         if body != self.sdp_body and self.sdp_body:
             self.version += 1

@@ -1,9 +1,9 @@
 """Which ports of which media gateway carry the streams of a call, and what the two sides said about theirs.
 
-Side "a" is the caller, side "b" the called one.  A stream has one port towards A and, for each address family that B's
+Side "a" is the caller, side "b" the called one. A stream has one port towards A and, for each address family that B's
 devices are reached over, one towards B: all devices that ring share it, because they share one offer (RFC 3264), and
-the one that answers is the one it is connected to.  Ports are leased before anything rings; a stream that a later offer
-adds is leased then.  `connect` describes the whole session every time, so that the media gateway needs no history.
+the one that answers is the one it is connected to. Ports are leased before anything rings; a stream that a later offer
+adds is leased then. `connect` describes the whole session every time, so that the media gateway needs no history.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ class MediaPlan:
         self.asked = []
         return ReleaseMedia(gateway, [port for port, _ in ports], False)
 
-    def endpoints(self, side: Side, session: Session, family: int = 0) -> list[Endpoint | None]:
-        """Our addresses towards `side`, one for each media line of `session`; None for a line that is switched off."""
+    def endpoints(self, side: Side, session: Session, family: int = 0) -> list[Endpoint | None] | None:
+        """Our addresses towards `side`, one for each media line of `session`; None for a line that is switched off, and
+        None alone when the session is passed on as it came."""
         key = (side, family or self.families[side])
         return [
             Endpoint(address=stream.ports[key][1], port=stream.ports[key][0]) if media.port else None
@@ -92,7 +93,7 @@ class MediaPlan:
                 changed = True
         return changed
 
-    def connect(self) -> ConnectMedia:
+    def connect(self) -> ConnectMedia | None:
         """Switch the relay through, as it stands now."""
         self.connected = True
         return ConnectMedia(self.gateway, [stream.describe(self.families) for stream in self.streams])
@@ -114,8 +115,8 @@ class MediaPlan:
     def restore(cls, plain: list[Any]) -> MediaPlan:
         """The inverse of `snapshot`."""
         gateway, family_a, family_b, connected, streams = plain
-        plan = cls(family_a)
-        plan.gateway, plan.connected = gateway, connected
+        plan = (Bypass if gateway == PAST else MediaPlan)(family_a)
+        plan.gateway, plan.connected = gateway if gateway != PAST else "", connected
         plan.families["b"] = family_b
         for ports, remote_a, remote_b, generation in streams:
             stream = Stream()
@@ -125,3 +126,33 @@ class MediaPlan:
             stream.joined = set(plan.families.items()) if connected else set()
             plan.streams.append(stream)
         return plan
+
+
+class Bypass(MediaPlan):
+    """Media that go past the switch, from phone to phone: no ports, and the descriptions as they came."""
+
+    __slots__ = ()
+
+    def reserve(self, count: int, families: set[int], side: Side = "b") -> ReserveMedia | None:
+        """Nothing is missing."""
+        return None
+
+    def endpoints(self, side: Side, session: Session, family: int = 0) -> list[Endpoint | None] | None:
+        """No addresses of ours."""
+        return None
+
+    def learn(self, side: Side, session: Session) -> bool:
+        """That is between the two of them."""
+        return False
+
+    def connect(self) -> ConnectMedia | None:
+        """Nothing is to be switched through."""
+        return None
+
+    def snapshot(self) -> list[Any]:
+        """As of a plan whose gateway is none."""
+        return [PAST, self.families["a"], self.families["b"], False, []]
+
+
+PAST = "past"
+"""In a snapshot, instead of a media gateway."""

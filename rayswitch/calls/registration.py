@@ -1,7 +1,7 @@
 """The registration of one address-of-record: the registrar of RFC 3261 §10.3 as a machine.
 
-All contacts of one REGISTER are applied or none.  A change is answered only after `SaveBindings` has been made durable;
-a query is answered at once.  Expired bindings vanish when somebody looks, and by one timer per address-of-record, so an
+All contacts of one REGISTER are applied or none. A change is answered only after `SaveBindings` has been made durable;
+a query is answered at once. Expired bindings vanish when somebody looks, and by one timer per address-of-record, so an
 idle registration costs nothing but its memory.
 """
 
@@ -111,8 +111,9 @@ class Registration:
         if lifetime == 0:
             return
         self.make_room()
+        until = event.wall + lifetime
         self.bindings.append(
-            bind(uri, params, event.call_id, event.cseq, event.wall + lifetime, event.wall, event.path, event.flow)
+            bind(uri, params, event.call_id, event.cseq, until, event.wall, event.path, event.flow, event.nat)
         )
 
     def lifetime(self, contact: int | None, header: int | None) -> int:

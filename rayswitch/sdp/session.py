@@ -1,6 +1,6 @@
 """Session descriptions (RFC 8866) as far as a B2BUA with a relay looks into them: addresses, ports, directions.
 
-A description is lines; those that nobody here understands are kept where they stand.  `parse` is strict about what we
+A description is lines; those that nobody here understands are kept where they stand. `parse` is strict about what we
 rely on (an m= line, addresses, ports) and silent about the rest.
 """
 
@@ -42,11 +42,12 @@ class Media:
 
 
 class Session:
-    """`lines` are those of the session part in order, o=, c= and all; `media` the m= blocks."""
+    """`lines` are those of the session part in order, o=, c= and all; `media` the m= blocks; `source` is all of it."""
 
-    __slots__ = ("address", "lines", "media")
+    __slots__ = ("address", "lines", "media", "source")
 
-    def __init__(self) -> None:
+    def __init__(self, source: bytes = b"") -> None:
+        self.source = source
         self.lines: list[str] = []
         self.address = ""
         self.media: list[Media] = []
@@ -62,7 +63,7 @@ class Session:
 
 def parse(body: bytes) -> Session:
     """Read a description; raises BadSession, and nothing else, on any octets."""
-    session = Session()
+    session = Session(body)
     for line in body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n"):
         if line:
             take(session, line)

@@ -16,13 +16,17 @@ from actors.host import Host
 from actors.journal import Journal
 from actors.link import Links
 from actors.media_desk import MediaDesk
+from actors.occupancy import OccupancyDesk
+from actors.outgoing import NoMembers
 from actors.placement import Placement
 from actors.registration import Location
+from actors.routing import Numbers
 from gateways.wheel import Wheel
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
 from rayswitch.calls.events import Invited, TimerFired
 from rayswitch.calls.features import table
+from rayswitch.calls.routing.route import Dialled, Route
 from rayswitch.sip.events import AckReceived, CancelReceived, RequestReceived, ResponseReceived
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
@@ -51,6 +55,10 @@ class Outside:
             self.fails_at = None
             raise ConnectionError("as told")
         self.sip.append(effect)
+
+    def route(self, gateway: str, dialled: Dialled, done: Callable[[Route], None]) -> None:
+        limits = [[f"{dialled.caller}@example.com", True, 5, None]]
+        done(Route("extension", f"{dialled.called}@example.com", dialled.caller, dialled.called, limits=limits))
 
     def look_up(self, aor: str, done: Callable[[Any], None]) -> None:
         done(self.contacts)
@@ -88,8 +96,11 @@ class Rig:
         self.host = Host("s0", self.links, self.wheel, loop.time)
         reference.attach(self.host)
         self.ids = Identifiers("s0", os.urandom)
+        self.occupancy = OccupancyDesk("s0", self.links, Placement(["s0"]))
+        self.occupancy.serve()
         self.shell = CallShell(
-            "s0", self.host, self.outside, cast(MediaDesk, self.outside), cast(Location, self.outside), self.journal,
+            "s0", self.host, self.outside, cast(MediaDesk, self.outside), cast(Location, self.outside),
+            Numbers(self.outside, self.occupancy, NoMembers()), self.journal,
             self.wheel, Settings("example.com"), self.ids, loop.time, loop.time,
         )  # fmt: skip
         self.desk = CallDesk(self.links, Placement(["s0"]), lambda owner: self.ids)
@@ -97,7 +108,7 @@ class Rig:
 
     def open(self) -> str:
         """A new call that rings; its id."""
-        ref = self.desk.open(Invited(("s0", 1), request("INVITE"), FLOW, "alice", "", "bob", "bob@example.com"))
+        ref = self.desk.open(Invited(("s0", 1), request("INVITE"), FLOW, "alice", "", "bob", "alice"))
         assert ref is not None
         return ref.key
 
@@ -113,6 +124,11 @@ class Rig:
         self.host.tell("call", id, AckReceived(request("ACK", f"{id}.0"), FLOW))
         assert self.outside.statuses()[-1] == 200
         return id
+
+    def counted(self) -> int:
+        """Calls that are counted for their caller."""
+        assert self.occupancy.counted is not None
+        return self.occupancy.counted.count("alice@example.com")[0]
 
     def call(self, id: str) -> Call:
         return cast(Call, dict(self.host.entities("call"))[id])
@@ -176,15 +192,19 @@ def test_an_answered_call_is_journalled_and_goes_on_after_a_restart(tmp_path: Pa
         assert await rig.journalled() == [id] and rig.shell.answered == 1
         with Store.open(rig.url) as store:
             rows = [(id, snapshot) for id, _, _, snapshot in store.calls("s0")]
+        assert rig.counted() == 1
         rig.host.retire("call", id)
+        rig.occupancy.serve()  # nobody remembers
         rig.outside.media.clear()
         rig.shell.take_in(rows)
+        assert rig.counted() == 1
         assert rig.outside.media[0][:3] == ("connect", "m0", id), "media first"
         assert rig.shell.open_calls() == 1 and rig.shell.rows()[0][:4] == [id, "alice", "bob", "answered"]
         assert [type(effect) for effect in rig.outside.sip[-1:]] == [fx.RepeatAnswer]
         rig.host.tell("call", id, AckReceived(request("ACK", f"{id}.0"), FLOW))
         rig.shell.release_all("Over")
         assert rig.outside.methods()[-2:] == ["BYE", "BYE"]
+        assert rig.counted() == 0
 
     play(tmp_path, body)
 

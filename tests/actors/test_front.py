@@ -21,6 +21,8 @@ from gateways.sip.gateway import SipGateway
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.directory import Account, Directory
 from rayswitch.calls.events import Invited, RegisterReceived
+from rayswitch.config.kinds import Listener
+from rayswitch.records.extension import ExtensionOptions
 from rayswitch.sip.digest import Nonces, answer, ha1
 from rayswitch.sip.events import (
     AckReceived,
@@ -217,24 +219,42 @@ def test_a_wrong_password_is_asked_again(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "target", "aor"),
+    ("uri", "target"),
     [
-        (f"sip:bob@{DOMAIN}", "bob", f"bob@{DOMAIN}"),
-        (f"sip:%62ob@{DOMAIN.upper()}", "bob", f"bob@{DOMAIN}"),
-        ("sip:bob@192.0.2.1", "bob", f"bob@{DOMAIN}"),
-        (f"sip:nobody@{DOMAIN}", "nobody", ""),
-        ("sip:bob@elsewhere.org", "bob", ""),
-        ("tel:+49-30.1", "+49301", ""),
+        (f"sip:bob@{DOMAIN}", "bob"),
+        (f"sip:%62ob@{DOMAIN.upper()}", "bob"),
+        ("sip:bob@192.0.2.1", "bob"),
+        (f"sip:nobody@{DOMAIN}", "nobody"),
+        ("sip:bob@elsewhere.org", "bob@elsewhere.org"),
+        ("tel:+49-30.1", "+49301"),
     ],
 )
-def test_an_invite_is_a_call_to_the_dialled_number(rig: Rig, uri: str, target: str, aor: str) -> None:
+def test_an_invite_is_a_call_to_the_dialled_number(rig: Rig, uri: str, target: str) -> None:
     number = rig.feed(rig.proved(request("INVITE", uri)))
     (invited,) = rig.elsewhere.opened
     assert (invited.server, invited.caller, invited.name) == (("s0", number), "alice", "Alice L")
-    assert (invited.target, invited.aor) == (target, aor)
+    assert (invited.target, invited.rights) == (target, "alice")
     assert not rig.gateway.said
     rig.front.event(CancelReceived(number), 1.0)
     assert rig.elsewhere.told[-1][1].server == ("s0", number)
+
+
+def test_an_address_stands_for_the_password_of_the_number_that_is_tied_to_it(rig: Rig) -> None:
+    tied = ExtensionOptions(address=Listener("udp", FLOW.remote[0], 5060))
+    alice = rig.authenticator.directory.accounts["alice"]
+    rig.authenticator.directory.apply(2, [("alice", alice._replace(options=tied))])
+    made = request("INVITE")
+    assert rig.front.at_the_door(made, FLOW, 1.0) is None
+    rig.feed(made)
+    assert rig.elsewhere.opened[-1].caller == "alice"
+    for other in (request("INVITE", user="bob"), request("REGISTER", f"sip:{DOMAIN}")):
+        challenge = rig.front.at_the_door(other, FLOW, 1.0)
+        assert challenge is not None and challenge.status in (401, 407)
+    elsewhere = FLOW._replace(remote=("203.0.113.9", FLOW.remote[1]))
+    challenge = rig.front.at_the_door(request("INVITE"), elsewhere, 1.0)
+    assert challenge is not None and challenge.status == 407
+    rig.authenticator.directory.apply(3, [("alice", alice)])
+    assert rig.front.at_the_door(request("INVITE"), FLOW, 1.0) is not None
 
 
 def test_nobody_calls_in_anothers_name(rig: Rig) -> None:

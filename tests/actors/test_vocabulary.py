@@ -9,6 +9,7 @@ import pytest
 from actors import vocabulary
 from actors.wire import decode, encode, parameters_of
 from rayswitch.calls import effects, events
+from rayswitch.calls.routing import route
 from rayswitch.sip import events as sip_events
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Request, Response, parse, respond
@@ -48,6 +49,11 @@ def classes(module: ModuleType) -> list[type]:
 
 LOCAL = {
     effects.StartTimer,
+    effects.FindRoute,
+    effects.Admit,
+    effects.Seize,
+    effects.Hold,
+    effects.Free,
     effects.Locate,
     effects.ReserveMedia,
     effects.ConnectMedia,
@@ -63,7 +69,13 @@ LOCAL = {
 
 
 @pytest.mark.parametrize(
-    "cls", [cls for module in (sip_events, events, effects) for cls in classes(module) if cls not in LOCAL]
+    "cls",
+    [
+        cls
+        for module in (sip_events, events, effects, route)
+        for cls in classes(module)
+        if cls not in LOCAL and not issubclass(cls, tuple)
+    ],
 )
 def test_every_event_and_sip_effect_has_a_place(cls: type) -> None:
     names = parameters_of(cls)
@@ -82,4 +94,5 @@ def test_codes_are_for_good() -> None:
         30: "RequestReceived",
         40: "Invited",
         60: "Respond",
+        80: "Dialled",
     }

@@ -6,8 +6,8 @@
     room.b.reply(200, sdp=ANSWER)
     room.a.ack()
 
-Everything that passes is a real message: written, parsed and validated again on its way.  Nobody answers by himself, so
-every race is an order of lines in a test.  Media and location answer at once unless `room.media` or `room.found` says
+Everything that passes is a real message: written, parsed and validated again on its way. Nobody answers by himself, so
+every race is an order of lines in a test. Media and location answer at once unless `room.media` or `room.found` says
 otherwise.
 """
 
@@ -19,7 +19,20 @@ from typing import Any
 
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
-from rayswitch.calls.events import Invited, Located, MediaFigures, MediaRefused, MediaReserved, Release, TimerFired
+from rayswitch.calls.events import (
+    Admitted,
+    Invited,
+    Located,
+    MediaFigures,
+    MediaRefused,
+    MediaReserved,
+    MemberRefused,
+    MemberSeized,
+    Release,
+    Routed,
+    TimerFired,
+)
+from rayswitch.calls.routing.route import Place, Route
 from rayswitch.sip.events import AckReceived, CancelReceived, RequestReceived, ResponseReceived, TimedOut, Unreachable
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
@@ -90,12 +103,12 @@ class Phone:
             rows.append(("content-type", "application/sdp"))
         return fresh(Request.new(method, self.target, rows, body))
 
-    def invite(self, body: bytes | None = None, *headers: tuple[str, str], aor: str = f"200@{DOMAIN}") -> None:
+    def invite(self, body: bytes | None = None, *headers: tuple[str, str]) -> None:
         """The first INVITE; None: with a usual offer, b"": without."""
         request = self.message("INVITE", 1, sdp() if body is None else body, list(headers))
         server = self.room.server(self)
         self.servers[1] = server
-        self.room.feed(Invited(server, request, self.flow, "100", "Alice", self.room.dialled, aor))
+        self.room.feed(Invited(server, request, self.flow, "100", "Alice", self.room.dialled, "100"))
 
     def send(self, method: str, body: bytes = b"", *headers: tuple[str, str]) -> int:
         """A request inside the dialog; its number, for `status_of`."""
@@ -192,6 +205,16 @@ class Switchroom:
         self.found: list[list[Any]] | None = [[phone.uri, list(phone.flow), []] for phone in self.devices]
         self.media = "at once"
         self.dialled = "200"
+        self.routes: dict[str, Route] = {}
+        """Where numbers lead that are not simply extensions."""
+        self.limits: dict[str, bool] = {}
+        """May these have one call more? Without an entry the answer is left to the test."""
+        self.places: dict[str, Place | str] = {}
+        """Where lines and trunks take calls, or why they cannot; without an entry they do not answer."""
+        self.admits: list[fx.Admit] = []
+        self.seized: list[fx.Seize] = []
+        self.counted: list[list[Any]] = []
+        """What the call is counted for."""
         self.figures: list[Any] | None = [[{"packets": 5, "bytes": 800}, {"packets": 7, "bytes": 1120}]]
         self.asked: list[fx.ReserveMedia] = []
         self.leased: set[int] = set()
@@ -248,6 +271,42 @@ class Switchroom:
 
     def timer(self, effect: fx.StartTimer) -> None:
         self.clock.after(effect.delay, lambda: self.feed(TimerFired(effect.name, effect.data)))
+
+    def find_route(self, effect: fx.FindRoute) -> None:
+        known = Route("extension", f"{effect.called}@{DOMAIN}", effect.caller, effect.called)
+        self.feed(Routed(effect.called, self.routes.get(effect.called, known)))
+
+    def admit(self, effect: fx.Admit) -> None:
+        self.admits.append(effect)
+        if all(row[0] in self.limits for row in effect.rows):
+            self.admitted(effect)
+
+    def admitted(self, effect: fx.Admit) -> None:
+        """The answer of the homes."""
+        full = next((row[:2] for row in effect.rows if not self.limits.get(row[0])), None)
+        held = [] if full else [row[:2] for row in effect.rows]
+        self.counted += held
+        self.feed(Admitted(effect.called, held, full))
+
+    def seize(self, effect: fx.Seize) -> None:
+        place = self.places.get(effect.member)
+        self.seized.append(effect)
+        if isinstance(place, str):
+            self.feed(MemberRefused(effect.called, effect.member, place))
+        elif place is not None:
+            self.take(effect, place)
+
+    def take(self, effect: fx.Seize, place: Place) -> None:
+        """A line or trunk takes the call."""
+        self.counted.append([effect.member, True])
+        self.feed(MemberSeized(effect.called, effect.member, place))
+
+    def hold(self, effect: fx.Hold) -> None:
+        self.counted += effect.rows
+
+    def free(self, effect: fx.Free) -> None:
+        for row in effect.rows:
+            self.counted.remove(row)
 
     def locate(self, effect: fx.Locate) -> None:
         if self.found is not None:
@@ -309,6 +368,7 @@ class Switchroom:
     def restart(self) -> None:
         """The process dies, timers and all, and another takes the call up from what was journalled last."""
         self.clock.waiting.clear()
+        self.counted.clear()
         snapshot = self.saved[-1].snapshot
         self.call = Call.restore(self.id, snapshot, self.settings, self.ids, WALL)
         self.perform(self.call.resume(self.clock.now))
@@ -335,6 +395,11 @@ PERFORM: dict[type, Callable[[Switchroom, Any], None]] = {
     fx.SendAck: Switchroom.ack,
     fx.RepeatAnswer: Switchroom.repeat,
     fx.StartTimer: Switchroom.timer,
+    fx.FindRoute: Switchroom.find_route,
+    fx.Admit: Switchroom.admit,
+    fx.Seize: Switchroom.seize,
+    fx.Hold: Switchroom.hold,
+    fx.Free: Switchroom.free,
     fx.Locate: Switchroom.locate,
     fx.ReserveMedia: Switchroom.reserve,
     fx.ConnectMedia: Switchroom.connect,

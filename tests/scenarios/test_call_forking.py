@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from rayswitch.calls.features.answer import ELSEWHERE
+from rayswitch.calls.routing.route import Route
 from rayswitch.sip.events import ResponseReceived
 from tests.scenarios.switchroom import Switchroom, fresh, sdp
 
@@ -182,8 +183,11 @@ def test_what_a_device_says_about_its_refusal_reaches_the_caller() -> None:
 
 def test_nobody_has_the_number_nobody_is_registered() -> None:
     room = Switchroom()
-    room.a.invite(aor="")
+    room.routes["200"] = Route("reject", status=404, reason="No such number", q850=1)
+    room.a.invite()
     assert room.a.statuses() == [404] and room.ended
+    assert room.a.last().get("reason") == 'Q.850;cause=1;text="No such number"'
+    assert (room.row()["q850"], room.row()["cause"]) == (1, "No such number")
     room = Switchroom()
     room.found = []
     room.a.invite()

@@ -8,7 +8,8 @@ import pytest
 
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
-from rayswitch.calls.events import Invited, Located, MediaFigures, MediaReserved, TimerFired
+from rayswitch.calls.events import Invited, Located, MediaFigures, MediaReserved, Routed, TimerFired
+from rayswitch.calls.routing.route import Route
 from rayswitch.sip.events import AckReceived, CancelReceived, RequestReceived, TimedOut, Unreachable
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import tag_parts
@@ -59,7 +60,7 @@ class Switch:
         id = self.station.layer.ids.call()
         self.calls[id] = Call(id, Settings("example.com"), self.station.layer.ids, 0.0)
         self.invites[event.server] = id
-        self.feed(id, Invited(server, event.request, event.flow, "100", "", "bob", "bob@example.com"))
+        self.feed(id, Invited(server, event.request, event.flow, "100", "", "bob", "100"))
 
     def feed(self, id: str, event: Any) -> None:
         call = self.calls.get(id)
@@ -81,6 +82,9 @@ class Switch:
             station.wire(effect.flow, ack.encode())
         elif isinstance(effect, fx.StartTimer):
             clock.after(effect.delay, lambda: self.feed(id, TimerFired(effect.name, effect.data)))
+        elif isinstance(effect, fx.FindRoute):
+            route = Route("extension", "bob@example.com", "100", "bob")
+            clock.after(0, lambda: self.feed(id, Routed("bob", route)))
         elif isinstance(effect, fx.Locate):
             clock.after(0, lambda: self.feed(id, Located([["sip:bob@192.0.2.2:5060", list(TO_BOB), []]], effect.aor)))
         elif isinstance(effect, fx.ReserveMedia):

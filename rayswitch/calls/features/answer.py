@@ -1,7 +1,7 @@
 """The answer: one side's 2xx becomes the other side's 2xx, and both are acknowledged (RFC 3261 §13.2.2.4, 13.3.1.4).
 
-Our own 2xx is repeated until its ACK comes; after 64 × T1 without one the call ends.  A 2xx that a device repeats gets
-the same ACK again.  With a late offer (an INVITE without SDP) the device's 2xx carries the offer, and its ACK waits for
+Our own 2xx is repeated until its ACK comes; after 64 × T1 without one the call ends. A 2xx that a device repeats gets
+the same ACK again. With a late offer (an INVITE without SDP) the device's 2xx carries the offer, and its ACK waits for
 the caller's, which carries the answer.
 """
 
@@ -97,7 +97,7 @@ def connect(call: Call, leg: Leg, session: Session) -> bytes:
     call.media.learn(leg.side, session)
     if other.sdp is not None:
         call.media.learn(other.side, other.sdp)
-        call.out.append(call.media.connect())
+        ports.connect(call)
     return other.describe(session, call.media.endpoints(other.side, session), call.origin(other))
 
 
@@ -143,7 +143,7 @@ def repeat(call: Call, leg: Leg, waiting: Unacknowledged) -> None:
 
 def resumed(call: Call) -> None:
     """After a restart nobody knows whether a young 2xx was heard: it goes out again, and whoever has heard it before
-    acknowledges it again (§13.2.2.4).  An older one was acknowledged, or its call would be over; one that went over a
+    acknowledges it again (§13.2.2.4). An older one was acknowledged, or its call would be over; one that went over a
     connection has arrived, and the connection may have ended with the process.
     """
     for leg in (call.a, call.b):

@@ -1,14 +1,14 @@
 """Forking: every device of the called one rings; the first 2xx wins (RFC 3261 §16.7 seen from a B2BUA).
 
-    goal (a number) → located → ports → a branch for each device: an INVITE, from its sending to its final response
+    located (or seized) → ports → a branch for each device: an INVITE, from its sending to its final response
 
-Nothing rings before the media ports are there.  Losers are cancelled; one that answers all the same gets ACK and BYE.
-When all have failed the best failure counts.  Whose attempt it is, is told of progress, of the answer and of failure.
+Nothing rings before the media ports are there. Losers are cancelled; one that answers all the same gets ACK and BYE.
+When all have failed the best failure counts. Whose attempt it is, is told of progress, of the answer and of failure.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.attempt import Attempt, Branch, Device, Goal
 from rayswitch.calls.carried import (
@@ -19,9 +19,9 @@ from rayswitch.calls.carried import (
     quoted,
     user_part,
 )
-from rayswitch.calls.effects import CancelRequest, Locate
+from rayswitch.calls.effects import CancelRequest
 from rayswitch.calls.events import Located
-from rayswitch.calls.features import answer, ports, release, reliable
+from rayswitch.calls.features import answer, failover, limits, ports, release, reliable
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
 from rayswitch.sip.flow import Flow
@@ -29,13 +29,6 @@ from rayswitch.sip.message import Request, Response
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
-
-
-def seek(call: Call, goal: Goal) -> None:
-    """Ask where the devices of this number are."""
-    assert call.attempt is not None
-    call.attempt.sought.append(goal)
-    call.out.append(Locate(goal.aor))
 
 
 def located(call: Call, event: Located) -> None:
@@ -47,14 +40,21 @@ def located(call: Call, event: Located) -> None:
     if not event.contacts:
         fail(call, attempt, Response.new(480, "Not registered"))
         return
-    devices = [Device(goal, uri, Flow.of(flow), path) for uri, flow, path in event.contacts]
+    reach(call, attempt, goal, event.contacts)
+
+
+def reach(call: Call, attempt: Attempt, goal: Goal, contacts: list[list[Any]], bypass: bool = True) -> None:
+    """Ring these devices (see `Located`) once there are ports for their media, if those pass through us."""
+    devices = [Device(goal, uri, Flow.of(flow), path) for uri, flow, path in contacts]
     attempt.found += devices
+    families = {family(device.flow) for device in devices}
+    ports.choose(call, bypass and goal.route is not None and goal.route.bypass, families)
     count = len(attempt.offer.media) if attempt.offer else 1
     ports.reserve(
         call,
         ports.Wish(
             count,
-            {family(device.flow) for device in devices},
+            families,
             attempt.side,
             wanted=lambda: call.attempt is attempt,
             granted=lambda: ring(call, attempt),
@@ -72,13 +72,14 @@ def starve(call: Call, attempt: Attempt) -> None:
 def ring(call: Call, attempt: Attempt) -> None:
     """INVITE the devices that were found, and start the clock of the caller's patience (§13.2.1)."""
     assert call.record is not None
+    devices, attempt.found = attempt.found, []
     if not attempt.first:
         attempt.first = len(call.record.legs) + 1
-        call.start(call.settings.no_answer, "no-answer", attempt.first)
+        route = devices[0].goal.route
+        call.start((route.no_answer if route else 0) or call.settings.no_answer, "no-answer", attempt.first)
     if call.phase == "setup":
         call.phase = "ringing"
     call.save()
-    devices, attempt.found = attempt.found, []
     for device in devices:
         invite(call, attempt, device)
 
@@ -94,12 +95,15 @@ def invite(call: Call, attempt: Attempt, device: Device) -> None:
     call.branches[index] = branch = Branch(attempt, device.goal, leg, row, call.gateway)
     leg.invite = request(call, attempt, leg, device)
     branch.key = call.send(leg, leg.invite, responded, branch)
+    if device.goal.member:
+        failover.invited(call, branch)
 
 
 def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
     """The INVITE for a device: nothing of the caller's side in it but who calls whom and what was offered."""
     assert call.media is not None
-    domain = call.settings.domain
+    goal, domain = device.goal, device.goal.domain or call.settings.domain
+    caller, tag = user_part(goal.caller or attempt.caller), call.ids.tag(call.id, leg.index)
     display = f'"{quoted(attempt.display)}" ' if attempt.display else ""
     body = b""
     if attempt.offer is not None:
@@ -111,8 +115,8 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
         [
             *(("route", hop) for hop in device.path),
             ("max-forwards", str(attempt.hops)),
-            ("from", f"{display}<sip:{user_part(attempt.caller)}@{domain}>;tag={call.ids.tag(call.id, leg.index)}"),
-            ("to", f"<sip:{user_part(device.goal.number)}@{domain}>"),
+            ("from", f"{display}<sip:{caller}@{domain}>;tag={tag}"),
+            ("to", f"<sip:{user_part(goal.called)}@{domain}>"),
             ("call-id", call.ids.call_id()),
             ("cseq", "1 INVITE"),
             ("contact", leg.contact(call.id)),
@@ -127,6 +131,7 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
 
 def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
     """A response of one device."""
+    branch.heard = True
     if response.status < 200:
         if response.status > 100 and reliable.confirm(call, leg, response):
             leg.early = response
@@ -148,7 +153,8 @@ def answered(call: Call, branch: Branch, response: Response) -> None:
         failed(call, branch, Response.new(502))
         return
     leg.hear(response)
-    if call.attempt is attempt:
+    if call.attempt is attempt and not branch.cancelled:
+        limits.keep(call, branch.goal)
         attempt.won(call, branch, response)
     else:
         too_late(call, leg)
@@ -165,7 +171,8 @@ def failed(call: Call, branch: Branch, response: Response) -> None:
     """A final failure of one device."""
     del call.branches[branch.leg.index]
     if call.attempt is branch.attempt:
-        fail(call, branch.attempt, response, "b")
+        if not failover.goes_on(call, branch, response):
+            fail(call, branch.attempt, response, "b")
     else:
         release.settle(call)
 
@@ -175,10 +182,15 @@ def fail(call: Call, attempt: Attempt, response: Response, side: str = "") -> No
     attempt.failures.append(response)
     if response.status >= 600:
         cancel_all(call, None)
-    elif attempt.sought or attempt.found or any(branch.attempt is attempt for branch in call.branches.values()):
+    elif attempt.sought or attempt.found or any(rings(branch, attempt) for branch in call.branches.values()):
         return
     call.attempt = None
     attempt.lost(call, best(attempt.failures), side)
+
+
+def rings(branch: Branch, attempt: Attempt) -> bool:
+    """Is this a device that may still answer?"""
+    return branch.attempt is attempt and not branch.cancelled
 
 
 def best(failures: list[Response]) -> Response:
@@ -200,10 +212,16 @@ PREFERENCE = (
 def cancel_all(call: Call, reason: str | None, spare: Leg | None = None) -> None:
     """CANCEL whatever still rings, but `spare`."""
     for branch in call.branches.values():
-        if branch.leg is not spare and branch.key is not None and not branch.cancelled:
-            branch.cancelled = True
-            branch.row[2] = 487  # until it says otherwise itself
-            call.out.append(CancelRequest(branch.gateway, branch.key, branch.leg.flow, reason))
+        if branch.leg is not spare:
+            cancel(call, branch, reason)
+
+
+def cancel(call: Call, branch: Branch, reason: str | None) -> None:
+    """CANCEL one that rings."""
+    if branch.key is not None and not branch.cancelled:
+        branch.cancelled = True
+        branch.row[2] = 487  # until it says otherwise itself
+        call.out.append(CancelRequest(branch.gateway, branch.key, branch.leg.flow, reason))
 
 
 def no_answer(call: Call, first: int) -> None:

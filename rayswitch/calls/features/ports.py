@@ -1,6 +1,6 @@
 """Media ports for a call: one wish at a time is open, others wait for their turn.
 
-A wish that is answered at once (all ports are there already) costs nothing.  Ports that come when what they were for
+A wish that is answered at once (all ports are there already) costs nothing. Ports that come when what they were for
 is no longer wanted go back at once, ports that stay unused go back with the call.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from rayswitch.calls.events import MediaGatewayRestarted, MediaRefused, MediaReserved
+from rayswitch.calls.media_plan import Bypass, MediaPlan
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -24,6 +25,23 @@ class Wish(NamedTuple):
     wanted: Callable[[], bool]
     granted: Callable[[], None]
     refused: Callable[[], None]
+
+
+def choose(call: Call, bypass: bool, families: set[int]) -> None:
+    """Media past the switch, or through it: phones of one family alone can send to each other. What has ports already
+    stays as it is."""
+    media = call.media
+    assert media is not None
+    bypass = bypass and families == {media.families["a"]}
+    if isinstance(media, Bypass) != bypass and not media.streams and not media.asked:
+        call.media = (Bypass if bypass else MediaPlan)(media.families["a"])
+
+
+def connect(call: Call) -> None:
+    """Switch the relay through, if there is one."""
+    effect = call.media.connect() if call.media is not None else None
+    if effect is not None:
+        call.out.append(effect)
 
 
 def reserve(call: Call, wish: Wish) -> None:
@@ -74,7 +92,7 @@ def restarted(call: Call, event: MediaGatewayRestarted) -> None:
     """Our media gateway forgot us: tell it again (its ports are the same)."""
     del event
     if call.media is not None and call.media.connected and call.phase != "ending":
-        call.out.append(call.media.connect())
+        connect(call)
 
 
 EVENTS = {MediaReserved: reserved, MediaRefused: refused, MediaGatewayRestarted: restarted}

@@ -1,7 +1,7 @@
 """The end of a call, whoever wants it: BYE and CANCEL of a side, a refusal, a lost ACK, an order.
 
 However it ends, the same four things follow: the other side hears of it, the media goes back, the figures and the last
-words of cancelled devices come in, the CDR is written.  A call stays for stragglers (the answer to our BYE, a 2xx that
+words of cancelled devices come in, the CDR is written. A call stays for stragglers (the answer to our BYE, a 2xx that
 crossed our CANCEL) until its last request is answered; until then a second BYE gets its 200 too.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.effects import Record, Respond
 from rayswitch.calls.events import MediaFigures, Release
-from rayswitch.calls.features import answer, branches, early
+from rayswitch.calls.features import answer, branches, early, limits
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.sip.events import CancelReceived
 from rayswitch.sip.message import Message, Response, respond
@@ -148,6 +148,7 @@ def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> 
     if media is not None and media.gateway:
         call.out.append(media.release())
         call.counting = media.connected
+    limits.free_all(call)
     settle(call)
     if not call.recorded:
         call.save()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rayswitch.calls.attempt import Attempt, Goal
 from rayswitch.calls.carried import passed_on, session_of
 from rayswitch.calls.events import Invited
-from rayswitch.calls.features import answer, branches, early, release, reliable
+from rayswitch.calls.features import answer, early, release, reliable, routing
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.next_hop import family
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def invited(call: Call, event: Invited) -> None:
-    """The caller's INVITE: open its half call and ask where the called one is."""
+    """The caller's INVITE: open its half call and ask where the dialled number leads."""
     call.gateway = event.server[0]
     call.record = CallRecord(event.caller, event.name, event.target, call.wall)
     call.a = leg = Leg(0, event.flow)
@@ -40,11 +40,9 @@ def invited(call: Call, event: Invited) -> None:
         return
     if leg.sdp is not None and not any(media.port for media in leg.sdp.media):
         release.refuse(call, 488, "No media offered")
-    elif not event.aor:
-        release.refuse(call, 404, "No such number")
     else:
         call.attempt = attempt_of(event, leg)
-        branches.seek(call, Goal(event.target, event.aor))
+        routing.seek(call, call.attempt, Goal(event.target, event.rights))
 
 
 def attempt_of(event: Invited, caller: Leg) -> Attempt:

@@ -6,9 +6,24 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from rayswitch.calls.features import answer, branches, exchange, ports, relay, release, reliable, revival, setup
+from rayswitch.calls.features import (
+    answer,
+    branches,
+    exchange,
+    failover,
+    limits,
+    ports,
+    relay,
+    release,
+    reliable,
+    revival,
+    routing,
+    setup,
+)
 
-FEATURES: tuple[ModuleType, ...] = (setup, ports, branches, answer, exchange, reliable, relay, release, revival)
+FEATURES: tuple[ModuleType, ...] = (
+    setup, routing, limits, failover, ports, branches, answer, exchange, reliable, relay, release, revival,
+)  # fmt: skip
 
 Take = Callable[..., None]
 

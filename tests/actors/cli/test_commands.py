@@ -1,12 +1,15 @@
 """The commands as a shell sees them: output, complaints, exit codes; with a switch and without."""
 
 import asyncio
+import csv
+import io
 import json
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -201,6 +204,15 @@ def test_cdr(shell: Shell) -> None:
     assert [cell.strip() for cell in cells if cell] == [
         "1970-01-01 00:01:40", "call", "100", "101", "101", "1:05", "a", "200 normal clearing", "PCMA",
     ]  # fmt: skip
+
+    table = list(csv.DictReader(io.StringIO(shell.run("cdr", "--csv", "--legs")[1])))
+    assert sorted(row["call_id"] for row in table) == ["c1", "c1", "c2"]
+    begun = next(row["start"] for row in table if row["start"])
+    assert datetime.fromisoformat(begun).timestamp() == 100.0
+    assert len(shell.run("cdr", "--csv", "--day", "1970-01-01", "-n", "1")[1].splitlines()) == 2
+    assert len(shell.run("cdr", "--csv", "--day", "yesterday")[1].splitlines()) == 1
+    code, _, err = shell.run("cdr", "--day", "someday")
+    assert code == 2 and "expected 2026-01-31, today or yesterday, got 'someday'" in err
 
 
 def test_a_bad_moment_is_a_usage_error(shell: Shell) -> None:

@@ -29,13 +29,13 @@ class Desk:
 
     def register(
         self, *contacts: Any, expires: int | None = None, call: str = "c1", cseq: int = 0, flow: Flow = FLOW,
-        path: tuple[str, ...] = (), star: bool = False, query: bool = False,
+        path: tuple[str, ...] = (), star: bool = False, query: bool = False, nat: str = "auto",
     ) -> list[Any]:  # fmt: skip
         """The answer: [status, reason, headers, contacts]; a contact is a URI or [uri, params, seconds]."""
         self.cseq += 1
         rows = [[row, "", None] if isinstance(row, str) else list(row) for row in contacts]
         wanted: Any = "*" if star else None if query else rows
-        event = RegisterReceived(7, call, cseq or self.cseq, wanted, expires, list(path), flow, self.wall)
+        event = RegisterReceived(7, call, cseq or self.cseq, wanted, expires, list(path), flow, self.wall, nat)
         return self.reply(event)
 
     def reply(self, event: Any) -> list[Any]:
@@ -278,3 +278,13 @@ def test_snapshot_and_restore() -> None:
     assert names == {"expiry", "keep-alive"}
     assert again.bindings == desk.registration.bindings
     assert Registration.restore(plain, Rules()).wake(10**9) == [Ended()]
+
+
+def test_the_extension_says_whether_its_phone_is_behind_a_nat() -> None:
+    desk = Desk()
+    desk.register("sip:100@10.0.0.1:5062", nat="always")
+    assert len(desk.some(StartTimer)) == 2
+    assert desk.registration.bindings[0].natted
+    desk.register("sip:100@192.168.1.5:5064", flow=NATTED, nat="never")
+    binding = desk.registration.bindings[-1]
+    assert binding.flow == NATTED._replace(remote=("192.168.1.5", 5064)) and not binding.natted

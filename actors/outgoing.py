@@ -1,0 +1,54 @@
+"""Lines and trunks, as calls and the dial plan see them: how busy one is, whether it takes a call, where that goes.
+
+A member is named "line/NAME" or "trunk/NAME". Whoever gives it a life implements `Outgoing`; until then there is
+`NoMembers`, where every one of them is down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from rayswitch.calls.routing.route import Place
+
+PREFIXES = ("line/", "trunk/")
+Seized = Callable[["Place | str"], None]
+"""Takes the place where the call goes, or why it cannot."""
+
+
+class Outgoing(Protocol):
+    """The lines and trunks of the switch."""
+
+    def loads(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
+        """`done` with the running calls of each."""
+
+    def seize(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
+        """Count the call `id` for `member`, unless that is down or full; then `done`, at once or later."""
+
+    def hold(self, id: str, member: str) -> None:
+        """After a restart: this call is one of `member`."""
+
+    def free(self, id: str, member: str) -> None:
+        """It is so no more."""
+
+
+class NoMembers:
+    """No line and no trunk."""
+
+    def loads(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
+        done([0] * len(members))
+
+    def seize(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
+        done(f"{member} does not exist")
+
+    def hold(self, id: str, member: str) -> None:
+        """Nobody counts."""
+
+    def free(self, id: str, member: str) -> None:
+        """Nobody counts."""
+
+
+def split(rows: list[list[Any]]) -> tuple[list[str], list[tuple[str, bool]]]:
+    """Of what a call is counted for, [name, outgoing], the lines and trunks, and the addresses-of-record."""
+    members = [name for name, _ in rows if name.startswith(PREFIXES)]
+    return members, [(name, outgoing) for name, outgoing in rows if not name.startswith(PREFIXES)]

@@ -1,0 +1,96 @@
+"""A call to an outgoing group: which failure leads to the next line or trunk, and what the caller hears."""
+
+from __future__ import annotations
+
+from rayswitch.calls.routing.route import Place, Route
+from tests.scenarios.switchroom import Switchroom, sdp
+
+ANSWER = sdp("10.9.0.1", 6000, codec="0")
+MEMBERS = ["line/one", "trunk/two", "line/three"]
+
+
+def outside(count: int = 2, no_answer: float = 0.0) -> Switchroom:
+    """The dialled number leads to a group of so many members; each of them takes calls at a device of the room."""
+    room = Switchroom(devices=count)
+    room.routes["200"] = Route("group", "carriers", "5550100", "0086755", MEMBERS[:count])
+    for member, phone in zip(MEMBERS, room.devices, strict=False):
+        room.places[member] = Place(f"sip:0086755@{phone.host}", phone.flow, [], "carrier.example", no_answer)
+    return room
+
+
+def test_the_first_member_gets_the_call_as_its_carrier_wants_it() -> None:
+    room = outside()
+    room.a.invite()
+    assert [(seize.member, seize.caller, seize.number) for seize in room.seized] == [("line/one", "5550100", "0086755")]
+    (invite,) = room.devices[0].got
+    assert room.devices[1].got == []
+    assert invite.uri == "sip:0086755@10.9.0.1"
+    assert str(invite.from_.uri) == "sip:5550100@carrier.example"
+    assert str(invite.to.uri) == "sip:0086755@carrier.example"
+    assert room.counted == [["line/one", True]]
+    room.devices[0].reply(200, ANSWER)
+    room.a.ack()
+    room.a.send("BYE")
+    assert room.counted == []
+
+
+def test_down_or_full_is_skipped_and_without_any_the_caller_hears_503() -> None:
+    room = outside()
+    room.places["line/one"] = "line/one is down"
+    room.a.invite()
+    assert room.devices[0].got == [] and room.devices[1].methods() == ["INVITE"]
+    room = outside()
+    room.places = {"line/one": "line/one is down", "trunk/two": "trunk/two is full"}
+    room.a.invite()
+    assert room.a.statuses() == [503] and room.ended
+    assert room.a.last().get("reason") == 'Q.850;cause=34;text="No line or trunk is free"'
+
+
+def test_5xx_and_408_lead_to_the_next_member_and_the_best_failure_is_the_callers() -> None:
+    room = outside(3)
+    room.a.invite()
+    room.devices[0].reply(503)
+    room.devices[1].reply(408)
+    assert room.a.statuses() == [] and room.counted == [["line/three", True]]
+    room.devices[2].reply(500)
+    assert room.a.statuses() == [408] and room.counted == []  # as among devices: RFC 3261 §16.7 step 6
+    assert [seize.member for seize in room.seized] == MEMBERS
+
+
+def test_any_other_failure_is_an_answer() -> None:
+    for status in (404, 486, 603):
+        room = outside()
+        room.a.invite()
+        room.devices[0].reply(status)
+        assert room.a.statuses() == [status] and room.devices[1].got == [] and room.counted == []
+
+
+def test_a_member_that_says_nothing_for_four_seconds_is_left() -> None:
+    room = outside()
+    room.a.invite()
+    room.clock.run(3.9)
+    assert room.devices[1].got == []
+    room.clock.run(0.2)
+    assert room.devices[1].methods() == ["INVITE"] and len(room.devices[0].cancels) == 1
+    room.devices[0].reply(200, ANSWER)  # it wakes up: too late
+    assert room.devices[0].methods() == ["INVITE", "BYE"]
+    room.devices[1].reply(200, ANSWER)
+    assert room.a.statuses() == [200] and room.counted == [["trunk/two", True]]
+
+
+def test_a_provisional_response_is_enough_to_stay() -> None:
+    room = outside()
+    room.a.invite()
+    room.devices[0].reply(100)
+    room.clock.run(10)
+    assert room.devices[1].got == []
+
+
+def test_a_line_may_have_a_no_answer_time_of_its_own() -> None:
+    room = outside(1, no_answer=15.0)
+    room.a.invite()
+    room.devices[0].reply(180)
+    room.clock.run(14.9)
+    assert room.a.statuses() == [180]
+    room.clock.run(0.2)
+    assert room.a.statuses() == [180, 408] and len(room.devices[0].cancels) == 1
