@@ -19,6 +19,7 @@ from rayswitch.calls import registrar
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.directory import Directory
 from rayswitch.calls.events import Invited
+from rayswitch.calls.privacy import is_anonymous
 from rayswitch.calls.screening import PROVED, answer_without_state
 from rayswitch.sip.events import (
     AckReceived,
@@ -154,7 +155,7 @@ class Front:
         number = self.authenticator.check(request, event.flow, now)
         if isinstance(number, Response):
             self.answer(event, number)
-        elif request.from_.uri.user_decoded != number:
+        elif request.from_.uri.user_decoded != number and not is_anonymous(request):
             self.answer(event, respond(request, 403, "Not your number", to_tag=self.tag))
         else:
             self.new_call(event, number)
@@ -166,7 +167,7 @@ class Front:
         if not request.uri.lower().startswith("tel:") and not self.ours(request.ruri.host, event.flow):
             target = f"{target}@{request.ruri.host}"
         account = self.directory.get(caller)
-        name = request.from_.display or (account.name if account else "")
+        name = (not is_anonymous(request) and request.from_.display) or (account.name if account else "")
         invited = Invited((self.owner, event.server), request, event.flow, caller, name, target, caller)
         ref = self.calls.open(invited)
         if ref is None:

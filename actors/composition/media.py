@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,16 @@ async def media_process(me: str, config: Config, links: Links) -> Process:
     }
     links.on("media", lambda peer, order: orders[order[0]](peer, *order[1:]))
     links.on_up(lambda peer, epoch, new: gateway.released(peer) if new else None)
+    if config.media.silence:
+        listen(gateway, links, config.media.silence)
     return Process(status=gateway.status, close=gateway.close)
+
+
+def listen(gateway: MediaGateway, links: Links, seconds: float) -> None:
+    """Tell the holders of sessions in which nobody has said anything for so long."""
+    for holder, session in gateway.silent(seconds):
+        links.tell(holder, "media.silent", [session, seconds])
+    asyncio.get_running_loop().call_later(min(LOOK_SECONDS, seconds / LOOKS), listen, gateway, links, seconds)
 
 
 def spare(gateway: MediaGateway, like: int) -> int:
@@ -51,6 +61,9 @@ def addresses(config: Config) -> dict[int, str]:
         chosen.setdefault(family, host)
     return chosen
 
+
+LOOK_SECONDS, LOOKS = 10.0, 5
+"""How often sessions are looked at, at least so many times in the time that they may be silent."""
 
 STOCKS = 8
 """Of what is free, the part that one question may take ahead."""

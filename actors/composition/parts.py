@@ -24,7 +24,7 @@ from actors.routing import Numbers, Routing
 from actors.sip_port import SipPort
 from gateways.wheel import Wheel
 from rayswitch.calls.call import Settings
-from rayswitch.calls.events import MediaFigures
+from rayswitch.calls.events import MediaFigures, MediaSilent
 from rayswitch.calls.registration import Rules
 from rayswitch.config import Config
 from rayswitch.sip.flow import Flow
@@ -126,14 +126,22 @@ class Parts:
             Numbers(routing, self.occupancy, self.outgoing),
             self.writes,
             self.wheel,
-            Settings(self.config.domain, self.config.call.no_answer, self.config.sip.t1),
+            self.call_settings(),
             self.identifiers(self.me),
             self.clock,
             self.wall,
         )
         self.calls.serve(shell)
+        self.links.on("media.silent", lambda peer, what: self.host.tell("call", what[0], MediaSilent(what[1])))
         self.links.on_up(lambda peer, epoch, new: self.media_up(shell, peer, new) if peer[0] == "m" else None)
         return shell
+
+    def call_settings(self) -> Settings:
+        """What calls have to know of switch.yaml."""
+        call = self.config.call
+        return Settings(
+            self.config.domain, call.no_answer, self.config.sip.t1, call.session_expires, call.min_session_expires
+        )
 
     def media_up(self, shell: CallShell, gateway: str, new: bool) -> None:
         """A media gateway is there (again): it hears which sessions we still have, for the end of one may be lost.

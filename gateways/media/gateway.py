@@ -72,13 +72,22 @@ class Stream:
 
 
 class Session:
-    """What `holder` has connected."""
+    """What `holder` has connected; when `heard` packets had come at the last look, it had been quiet `since` then."""
 
-    __slots__ = ("holder", "streams")
+    __slots__ = ("heard", "holder", "since", "streams")
 
-    def __init__(self, holder: str) -> None:
+    def __init__(self, holder: str, now: float) -> None:
         self.holder = holder
         self.streams: list[Stream] = []
+        self.heard = -1
+        self.since = now
+
+    def quiet(self, now: float) -> float:
+        """Seconds without RTP from either side, as precise as the looks are frequent."""
+        heard = sum(pair.reception.received for stream in self.streams for pair in (stream.a, stream.b))
+        if heard != self.heard:
+            self.heard, self.since = heard, now
+        return now - self.since
 
 
 class MediaGateway:
@@ -169,8 +178,8 @@ class MediaGateway:
         """Switch a session through as described: [[a_port, address], a_remote, [b_port, address], b_remote, generation]
         for each stream. A stream whose ports cannot be had ends the description there.
         """
-        known = self.sessions.setdefault(session, Session(holder))
-        known.holder = holder
+        known = self.sessions.setdefault(session, Session(holder, self.clock()))
+        known.holder, known.since = holder, self.clock()
         for index, (a, a_remote, b, b_remote, generation) in enumerate(streams):
             if not self.place(known.streams, index, a, b):
                 log.error("session %s: ports %s and %s cannot be had", session, a, b)
@@ -242,6 +251,11 @@ class MediaGateway:
         """What a running session has counted so far."""
         known = self.sessions.get(session)
         return [stream.figures() for stream in known.streams] if known else []
+
+    def silent(self, seconds: float) -> list[tuple[str, str]]:
+        """(holder, session) of those in which nobody said anything for so long; a new description is a sign of life."""
+        now = self.clock()
+        return [(known.holder, name) for name, known in self.sessions.items() if known.quiet(now) >= seconds]
 
     def status(self) -> dict[str, Any]:
         """Ports (pairs) and traffic of this gateway; `dropped`: could not be sent, or had nobody to go to. What the

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rayswitch.calls.call import Call
 
 Rows = Sequence[tuple[str, str]]
+Path = tuple[tuple[str, int], ...]
 
 
 class Goal:
@@ -35,14 +36,17 @@ class Goal:
         "members",
         "no_answer",
         "number",
+        "path",
         "rights",
         "route",
         "waiting",
     )
 
-    def __init__(self, number: str, rights: str = "") -> None:
+    def __init__(self, number: str, rights: str = "", path: Path = ()) -> None:
+        """`path`: who has forwarded the call to this number, and the status that said so, the first one first."""
         self.number = number
         self.rights = rights
+        self.path = path
         self.route: Route | None = None
         """Where the dial plan leads it."""
         self.aor = ""
@@ -101,8 +105,8 @@ class Attempt:
     every INVITE carries; `side` names the ports that the media of the devices gets (see `MediaPlan`)."""
 
     __slots__ = (
-        "caller", "display", "failures", "first", "found", "headers", "hops", "lost", "offer", "progressed", "side",
-        "sought", "won",
+        "caller", "display", "failures", "first", "found", "headers", "hops", "lost", "offer", "private", "progressed",
+        "side", "sought", "tried", "won",
     )  # fmt: skip
 
     def __init__(
@@ -116,8 +120,10 @@ class Attempt:
         won: Answered,
         lost: Callable[[Call, Response, str], None],
         side: str = "b",
+        private: bool = False,
     ) -> None:
-        """`hops` is the Max-Forwards of its INVITEs; `lost` gets the best failure, and "b" when a device said so."""
+        """`hops` is the Max-Forwards of its INVITEs; `lost` gets the best failure, and "b" when a device said so; a
+        `private` caller is not to be named."""
         self.caller = caller
         self.display = display
         self.offer = offer
@@ -127,6 +133,9 @@ class Attempt:
         self.won = won
         self.lost = lost
         self.side = side
+        self.private = private
+        self.tried: set[str] = set()
+        """All numbers that were sought so far."""
         self.sought: list[Goal] = []
         """Goals whose devices are being looked for."""
         self.found: list[Device] = []

@@ -27,17 +27,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rayswitch.calls import effects as fx
 from rayswitch.calls.attempt import Attempt, Branch
 from rayswitch.calls.events import MediaGatewayRestarted, TimerFired
-from rayswitch.calls.features import answer, early, exchange, limits, ports, release, revival, table
+from rayswitch.calls.features import (
+    answer,
+    early,
+    exchange,
+    limits,
+    ports,
+    release,
+    revival,
+    session_timer,
+    table,
+    transfer,
+)
 from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.record import CallRecord
 from rayswitch.calls.screening import ALLOW, refusal_of_method
+from rayswitch.calls.session_interval import STANDARD_MIN_SE, Rows, first_proposal
 from rayswitch.sip.events import RequestReceived, ResponseReceived, TimedOut, Unreachable
 from rayswitch.sip.identifiers import Identifiers, tag_parts
 from rayswitch.sip.message import Request, Response, respond
@@ -53,6 +65,13 @@ class Settings:
     domain: str
     no_answer: float = 60.0
     t1: float = 0.5
+    session_expires: int = 1800
+    min_se: int = STANDARD_MIN_SE
+    proposal: Rows = field(init=False)
+    """What every INVITE to a device says about the session interval."""
+
+    def __post_init__(self) -> None:
+        self.proposal = first_proposal(self.session_expires, self.min_se)
 
 
 class Call:
@@ -60,7 +79,8 @@ class Call:
 
     __slots__ = (
         "a", "attempt", "b", "branches", "counting", "exchange", "gateway", "held", "id", "ids", "media", "now",
-        "offset", "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "wish", "wishes",
+        "offset", "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "transfer",
+        "wish", "wishes",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
@@ -82,6 +102,7 @@ class Call:
         self.held: list[list[Any]] = []
         """What this call is counted for (see `limits`)."""
         self.exchange: exchange.Exchange | None = None
+        self.transfer: transfer.Transfer | None = None
         self.media: MediaPlan | None = None
         self.wish: ports.Wish | None = None
         """The ports that have been asked for; others wait in `wishes`."""
@@ -171,10 +192,9 @@ class Call:
 
     def leg(self, index: int) -> Leg | None:
         """Leg 0 is the caller; others are devices of the called one."""
-        if index == 0:
-            return self.a
-        if self.b is not None and self.b.index == index:
-            return self.b
+        for leg in (self.a, self.b):
+            if leg is not None and leg.index == index:
+                return leg
         return self.branches[index].leg if index in self.branches else None
 
     def request(self, event: RequestReceived) -> None:
@@ -254,6 +274,8 @@ class Call:
             limits.resumed(self)
             answer.resumed(self)
             revival.resumed(self)
+            session_timer.resumed(self)
+            transfer.resumed(self)
         else:
             release.lost(self)
             self.out.append(fx.Ended())

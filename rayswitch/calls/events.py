@@ -106,6 +106,13 @@ class MediaFigures:
 
 
 @dataclass(slots=True)
+class MediaSilent:
+    """Nothing has come from either side for `seconds`; told again as long as that lasts."""
+
+    seconds: float
+
+
+@dataclass(slots=True)
 class MediaGatewayRestarted:
     """The media gateway that carries this call lost its memory: describe the session to it again."""
 

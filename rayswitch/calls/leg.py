@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rayswitch.calls.session_interval import SessionTimer
 from rayswitch.sdp.anchor import Endpoint, anchor
 from rayswitch.sdp.session import Session
+from rayswitch.sdp.session import parse as parse_session
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import BadMessage, Message, Request, Response, parse
@@ -54,8 +56,9 @@ class Leg:
     """One half call: `dialog` is None until the other side has answered with a tag."""
 
     __slots__ = (
-        "ack", "confirmed", "dialog", "early", "flow", "heard", "index", "invite", "peer_allows", "promised", "sdp",
-        "sdp_body", "server", "side", "unacknowledged", "version",
+        "ack", "confirmed", "cseq", "dialog", "early", "flow", "heard", "index", "invite", "min_se", "number",
+        "peer_allows", "promised", "referred", "rights", "sdp", "sdp_body", "server", "side", "timer",
+        "unacknowledged", "version",
     )  # fmt: skip
 
     def __init__(self, index: int, flow: Flow) -> None:
@@ -63,11 +66,17 @@ class Leg:
         self.flow = flow
         self.side = "b" if index else "a"
         """ "a" for the caller, "b" for the called one: whose ports its media has (see `MediaPlan`)."""
+        self.number = self.rights = ""
+        """Who it is: the number that others see, and what the dial plan calls him (see `Dialled`)."""
+        self.referred = False
+        """Has it sent a REFER?"""
         self.dialog: Dialog | None = None
         self.early: Response | None = None
         """Its last provisional response: an early dialog (§12.1), made when something comes inside it."""
         self.invite: Request | None = None
         """The initial INVITE while it is unanswered."""
+        self.cseq = 1
+        """Number of our INVITE to a device."""
         self.server: Any = None
         """Server transaction of the caller's INVITE while it is unanswered."""
         self.sdp: Session | None = None
@@ -84,6 +93,9 @@ class Leg:
         """Reliable provisional responses: ours to the caller, and those of a device."""
         self.heard = 0
         """The device whose description the caller has, 0 while he has none."""
+        self.timer: SessionTimer | None = None
+        self.min_se = 0
+        """The shortest session interval that this peer has told us it would take, 0: it has not."""
 
     @property
     def call_id(self) -> str:
@@ -140,18 +152,26 @@ class Leg:
         """Plain values of an answered half call."""
         dialog = self.dialog.snapshot() if self.dialog else None
         waiting = self.unacknowledged.snapshot() if self.unacknowledged else None
-        return [self.index, list(self.flow), dialog, self.version, self.sdp_body, self.peer_allows, waiting]
+        timer = self.timer.snapshot() if self.timer else None
+        said = self.sdp.source if self.sdp else None
+        return [
+            self.index, self.side, list(self.flow), dialog, self.version, self.sdp_body, said, self.peer_allows,
+            waiting, timer, self.min_se, self.number, self.rights,
+        ]  # fmt: skip
 
     @classmethod
     def restore(cls, plain: list[Any]) -> Leg:
         """The inverse of `snapshot`."""
-        index, flow, dialog, version, sdp_body, allows, waiting = plain
+        index, side, flow, dialog, version, sdp_body, said, allows, waiting, timer, min_se, number, rights = plain
         leg = cls(index, Flow.of(flow))
+        leg.side, leg.version, leg.sdp_body, leg.peer_allows, leg.min_se = side, version, sdp_body, allows, min_se
+        leg.number, leg.rights = number, rights
+        leg.sdp = parse_session(said) if said else None
         leg.dialog = Dialog.restore(dialog) if dialog else None
         if leg.dialog is not None:
             leg.dialog.local_seq += UNSEEN
-        leg.version, leg.sdp_body, leg.peer_allows = version, sdp_body, allows
         leg.unacknowledged = Unacknowledged.restore(waiting) if waiting else None
+        leg.timer = SessionTimer(*timer) if timer else None
         return leg
 
 

@@ -50,7 +50,9 @@ class MediaPlan:
 
     def reserve(self, count: int, families: set[int], side: Side = "b") -> ReserveMedia | None:
         """What is missing for `count` streams towards `families` on `side`, or None when all ports are there."""
-        wanted = [("a", self.families["a"]), *((side, family) for family in sorted(families))]
+        wanted = dict.fromkeys([("a", self.families["a"]), *((side, family) for family in sorted(families))])
+        if side == "a":
+            wanted |= {("b", self.families["b"]): None}
         self.asked = [
             (index, side, family)
             for index in range(count)

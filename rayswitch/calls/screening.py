@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rayswitch.sip.identifiers import tag_parts
 from rayswitch.sip.message import Request
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, PRACK, REGISTER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, PRACK, REFER, REGISTER"
 KNOWN = frozenset(
     [
         "INVITE",
@@ -30,7 +30,7 @@ KNOWN = frozenset(
         "PRACK",
     ]
 )
-OPTIONS = "path, outbound, 100rel"
+OPTIONS = "path, outbound, 100rel, timer, norefersub"
 """Option tags that may be required of us."""
 SUPPORTED = frozenset(OPTIONS.split(", "))
 SCHEMES = ("sip:", "sips:", "tel:")
@@ -43,9 +43,11 @@ PROVED = {"REGISTER": "authorization", "INVITE": "proxy-authorization"}
 
 NEW: dict[str, Answer] = {
     "OPTIONS": (200, [("allow", ALLOW), ("accept", "application/sdp"), ("supported", OPTIONS)]),
+    "REFER": (403, []),
     **dict.fromkeys(("BYE", "UPDATE", "INFO", "PRACK"), (481, [])),
 }
-"""Outside of a dialog: OPTIONS is how phones and peers ask whether we live (§11.2); others make no sense there."""
+"""Outside of a dialog: OPTIONS is how phones and peers ask whether we live (§11.2); REFER would be
+a call on behalf of somebody who is in none; others make no sense there."""
 
 
 def objection(request: Request) -> Answer | None:

@@ -121,6 +121,11 @@ class Media:
     )
     ports: PortRange = RTP_PORTS
     gateways: int = setting(whole(1, MOST_PROCESSES), 1, "MediaGateway actors (processes).")
+    silence: float = setting(
+        seconds(0, DAY),
+        300.0,
+        "A call that is not on hold and has no RTP from either side for so long (seconds) is ended. 0: never.",
+    )
 
     @property
     def addresses(self) -> dict[int, str]:
@@ -216,6 +221,15 @@ class Call:
     """Calls; times in seconds."""
 
     no_answer: float = setting(seconds(5, 3600), 60.0, "Ringing time after which the caller is answered 408.")
+    session_expires: int = setting(
+        whole(0, 86400),
+        1800,
+        "Session interval (RFC 4028) that phones are asked for, in seconds: a side that has vanished is found out by "
+        "then. 0: none is asked for.",
+    )
+    min_session_expires: int = setting(
+        whole(90, 86400), 90, "Shortest session interval in seconds: who asks for less is answered 422."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,13 @@ def parse(body: bytes) -> Session:
     return session
 
 
+def reopened(session: Session) -> Session:
+    """The same without hold: every line that is there goes both ways again."""
+    lines = session.source.decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    kept = [line for line in lines if line[:2] != "a=" or line[2:].strip() not in DIRECTIONS]
+    return parse("".join(kept).encode("utf-8", "surrogateescape"))
+
+
 def take(session: Session, line: str) -> None:
     """One line."""
     if line[1:2] != "=" or "\r" in line or "\0" in line:

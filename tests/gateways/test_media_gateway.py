@@ -362,3 +362,34 @@ def test_what_nobody_got_is_counted_as_dropped(phones: Phones) -> None:
             assert gateway.status()["dropped"] == 3, "those of sessions that are over, too"
 
     run(test)
+
+
+def test_a_session_in_which_nobody_says_anything(phones: Callable[..., Phone]) -> None:
+    async def body(gateway: MediaGateway) -> None:
+        now = 0.0
+        gateway.clock = lambda: now
+        near, far = phones(), phones()
+        a, b = gateway.lease(2, 4, "s0")
+        streams = [[a, near.address, b, far.address, 1]]
+        gateway.connect("quiet", "s0", streams)
+        assert gateway.silent(300) == []
+        now = 299.0
+        assert gateway.silent(300) == []
+        now = 301.0
+        assert gateway.silent(300) == [("s0", "quiet")]
+        near.send(a)
+        await far.hear()
+        assert gateway.silent(300) == []
+        now = 700.0
+        assert gateway.silent(300) == [("s0", "quiet")]
+        gateway.connect("quiet", "s0", streams)  # off hold, say
+        assert gateway.silent(300) == []
+        gateway.close_session("quiet")
+        now = 2000.0
+        assert gateway.silent(300) == []
+
+    async def main() -> None:
+        async with running() as gateway:
+            await body(gateway)
+
+    asyncio.run(main())

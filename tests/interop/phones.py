@@ -181,6 +181,10 @@ class Baresip:
         """Take the call back."""
         self._command("resume")
 
+    def transfer(self, number: str) -> None:
+        """Hand the other side over to `number` (REFER), unseen."""
+        self._command("transfer", f"sip:{number}@{self.domain}")
+
     def hang_up(self) -> None:
         """End the call, or refuse the one that rings."""
         self._command("hangup")

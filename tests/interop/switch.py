@@ -51,7 +51,7 @@ class Switch:
     Args:
         gateways, media_gateways: how many SipGateway and MediaGateway actors.
         placement: of calls and registrations, "gateway", "pool" or "actor".
-        settings: further sections of switch.yaml; they win over what is set here.
+        settings: further sections of switch.yaml; their keys win over what is set here.
     """
 
     def __init__(
@@ -78,7 +78,9 @@ class Switch:
             },
             "actors": {"call": PLACEMENTS[placement], "registration": PLACEMENTS[placement]},
         }
-        self.config.write_text(yaml.safe_dump(values | (settings or {})))
+        for name, section in (settings or {}).items():
+            values[name] = values.get(name, {}) | section if isinstance(section, dict) else section
+        self.config.write_text(yaml.safe_dump(values))
         self._lines: list[str] = []
         self._grown = threading.Condition()
 

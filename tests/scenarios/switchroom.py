@@ -211,6 +211,9 @@ class Switchroom:
         """May these have one call more? Without an entry the answer is left to the test."""
         self.places: dict[str, Place | str] = {}
         """Where lines and trunks take calls, or why they cannot; without an entry they do not answer."""
+        self.inquiries: list[fx.FindRoute] = []
+        self.homes: dict[str, list[list[Any]]] | None = None
+        """Where addresses-of-record are registered, when they differ."""
         self.admits: list[fx.Admit] = []
         self.seized: list[fx.Seize] = []
         self.counted: list[list[Any]] = []
@@ -272,7 +275,13 @@ class Switchroom:
     def timer(self, effect: fx.StartTimer) -> None:
         self.clock.after(effect.delay, lambda: self.feed(TimerFired(effect.name, effect.data)))
 
+    def place(self, device: int) -> Place:
+        """A line or trunk that takes calls at this device."""
+        phone = self.devices[device]
+        return Place(f"sip:0086755@{phone.host}", phone.flow, [], "carrier.example")
+
     def find_route(self, effect: fx.FindRoute) -> None:
+        self.inquiries.append(effect)
         known = Route("extension", f"{effect.called}@{DOMAIN}", effect.caller, effect.called)
         self.feed(Routed(effect.called, self.routes.get(effect.called, known)))
 
@@ -309,7 +318,9 @@ class Switchroom:
             self.counted.remove(row)
 
     def locate(self, effect: fx.Locate) -> None:
-        if self.found is not None:
+        if self.homes is not None:
+            self.feed(Located(self.homes.get(effect.aor, []), effect.aor))
+        elif self.found is not None:
             self.feed(Located(self.found, effect.aor))
 
     def reserve(self, effect: fx.ReserveMedia) -> None:

@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rayswitch.calls.events import MediaGatewayRestarted, MediaRefused
-from tests.scenarios.switchroom import Phone, Switchroom, sdp
+from rayswitch.calls.events import MediaGatewayRestarted, MediaRefused, MediaSilent
+from tests.scenarios.switchroom import DOMAIN, Phone, Switchroom, sdp
 
 BODIES = st.sampled_from(
     [b"", sdp(), sdp("10.0.0.1", 4000, 4002), sdp("10.9.0.1", 6000, 0), sdp("0.0.0.0"), b"v=0\r\nx"]
@@ -18,8 +18,10 @@ METHODS = st.sampled_from(["BYE", "INVITE", "UPDATE", "INFO", "MESSAGE", "OPTION
 WHO = st.integers(0, 2)
 UPDATES = ("allow", "INVITE, UPDATE, PRACK")
 HEADERS = st.sampled_from(
-    [(), (), (("supported", "100rel"), UPDATES), (("require", "100rel"),)],
+    [(), (), (("supported", "100rel"), UPDATES), (("require", "100rel"),), (("supported", "timer"),)],
 )
+INTERVALS = st.sampled_from(["60", "100;refresher=uac", "100;refresher=uas", "90"])
+NUMBERS = st.sampled_from(["200", "201", "202", "203"])
 
 STEPS = st.one_of(
     st.tuples(st.just("reply"), WHO, STATUSES, BODIES, st.integers(0, 5)),
@@ -37,6 +39,11 @@ STEPS = st.one_of(
     st.tuples(st.just("lease")),
     st.tuples(st.just("media restarted")),
     st.tuples(st.just("release")),
+    st.tuples(st.just("refresh"), WHO, st.sampled_from(["INVITE", "UPDATE"]), BODIES, INTERVALS),
+    st.tuples(st.just("timed"), WHO, st.sampled_from([200, 422]), INTERVALS),
+    st.tuples(st.just("redirect"), WHO, NUMBERS),
+    st.tuples(st.just("quiet")),
+    st.tuples(st.just("refer"), WHO, NUMBERS),
 )
 
 
@@ -80,6 +87,30 @@ class Storm:
     def send(self, who: int, method: str, body: bytes) -> None:
         if who == 0 or self.phones[who].got:
             self.phones[who].send(method, body)
+
+    def refresh(self, who: int, method: str, body: bytes, interval: str) -> None:
+        if who == 0 or self.phones[who].got:
+            self.phones[who].send(method, body, ("supported", "timer"), ("session-expires", interval))
+
+    def timed(self, who: int, status: int, interval: str) -> None:
+        """The answer to the last request, with something about the interval."""
+        phone = self.phones[who]
+        if phone.got and phone.keys[len(phone.got) - 1] in self.room.call.pending:
+            seconds = interval.partition(";")[0]
+            header = ("min-se", seconds) if status == 422 else ("session-expires", interval)
+            phone.reply(status, sdp("10.9.0.1", 6000) if status == 200 else b"", header)
+
+    def redirect(self, who: int, number: str) -> None:
+        phone = self.phones[who]
+        if phone.got and phone.keys[0] in self.room.call.pending and phone.got[0].method == "INVITE":
+            phone.reply(302, b"", ("contact", f"<sip:{number}@{DOMAIN}>"), to=0)
+
+    def refer(self, who: int, number: str) -> None:
+        if who == 0 or self.phones[who].got:
+            self.phones[who].send("REFER", b"", ("refer-to", f"<sip:{number}@{DOMAIN}>"))
+
+    def quiet(self) -> None:
+        self.room.feed(MediaSilent(300.0))
 
     def ack(self, who: int, body: bytes) -> None:
         for number in list(self.phones[who].servers):
@@ -148,7 +179,7 @@ def test_any_order(
     assert room.ended, (room.call.phase, room.call.pending)
     assert len(room.records) == 1 and room.leased == set()
     for phone in storm.phones:
-        byes = Counter(request.to.tag for request in phone.got if request.method == "BYE")
+        byes = Counter((request.call_id, request.to.tag) for request in phone.got if request.method == "BYE")
         assert all(count == 1 for count in byes.values()), byes
     finals = [status for status in room.a.statuses(1) if status >= 200]
     assert len(set(finals)) == 1, finals

@@ -158,7 +158,7 @@ def test_info_before_the_answer() -> None:
     assert room.b.statuses(room.b.send("INFO")) == [200]
 
 
-@pytest.mark.parametrize(("method", "status"), [("REFER", 405), ("SUBSCRIBE", 405), ("FOO", 501)])
+@pytest.mark.parametrize(("method", "status"), [("REGISTER", 405), ("SUBSCRIBE", 405), ("FOO", 501)])
 def test_methods_that_are_not_served(method: str, status: int) -> None:
     room = talking()
     number = room.a.send(method)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rayswitch.calls.attempt import Branch
 from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, readable_session
 from rayswitch.calls.effects import RepeatAnswer, Respond, SendAck
-from rayswitch.calls.features import branches, early, exchange, ports, release, reliable
+from rayswitch.calls.features import branches, early, exchange, ports, release, reliable, session_timer
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.calls.next_hop import family
 from rayswitch.sdp.anchor import common_codec_names
@@ -38,6 +38,7 @@ def won(call: Call, branch: Branch, response: Response) -> None:
         branches.cancel_all(call, None)
         release.refuse(call, 488, "No usable SDP in the answer")
         return
+    session_timer.agreed(call, leg, response)
     branches.cancel_all(call, ELSEWHERE, spare=leg)
     del call.branches[leg.index]
     call.attempt = leg.invite = leg.early = None
@@ -46,7 +47,7 @@ def won(call: Call, branch: Branch, response: Response) -> None:
     call.media.families["b"] = family(leg.flow)
     late = call.a.sdp is None
     if not late:
-        call.ack(leg, 1)
+        call.ack(leg, leg.cseq)
         early.turn_to(call, leg)
         reliable.when_settled(call.a, lambda: accept(call, branch, session, late))
         return
@@ -76,7 +77,7 @@ def accept(call: Call, branch: Branch, session: Session, late: bool) -> None:
     note_codec(call, session)
     caller, server = call.a, call.a.server
     if late:
-        call.exchange = exchange.Exchange(caller, None, leg, late=True, cseq=1)
+        call.exchange = exchange.Exchange(caller, None, leg, late=True, cseq=leg.cseq, owed=True)
     response = final(call, body)
     caller.invite = caller.server = None
     promise(call, caller, server, response, cseq=caller.dialog.remote_seq if caller.dialog else 0)
@@ -104,7 +105,8 @@ def connect(call: Call, leg: Leg, session: Session) -> bytes:
 def final(call: Call, body: bytes) -> Response:
     """The 200 for the caller's INVITE."""
     assert call.a is not None and call.a.invite is not None
-    headers = [("contact", call.a.contact(call.id)), ("allow", ALLOWED_IN_DIALOG), *(SDP_CONTENT if body else ())]
+    headers = [("contact", call.a.contact(call.id)), ("allow", ALLOWED_IN_DIALOG)]
+    headers += [*session_timer.agree(call, call.a, call.a.invite), *(SDP_CONTENT if body else ())]
     return respond(call.a.invite, 200, to_tag=early.tag(call), headers=headers, body=body)
 
 

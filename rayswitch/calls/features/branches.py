@@ -21,9 +21,10 @@ from rayswitch.calls.carried import (
 )
 from rayswitch.calls.effects import CancelRequest
 from rayswitch.calls.events import Located
-from rayswitch.calls.features import answer, failover, limits, ports, release, reliable
+from rayswitch.calls.features import answer, failover, forwarding, limits, ports, release, reliable, session_timer
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
+from rayswitch.calls.privacy import ANONYMOUS
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Request, Response
 
@@ -90,6 +91,7 @@ def invite(call: Call, attempt: Attempt, device: Device) -> None:
     index = len(call.record.legs) + 1
     leg = Leg(index, device.flow)
     leg.side = attempt.side
+    leg.number, leg.rights = device.goal.called, device.goal.member or device.goal.called
     row = [index, device.uri, 0]
     call.record.legs.append(row)
     call.branches[index] = branch = Branch(attempt, device.goal, leg, row, call.gateway)
@@ -103,8 +105,7 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
     """The INVITE for a device: nothing of the caller's side in it but who calls whom and what was offered."""
     assert call.media is not None
     goal, domain = device.goal, device.goal.domain or call.settings.domain
-    caller, tag = user_part(goal.caller or attempt.caller), call.ids.tag(call.id, leg.index)
-    display = f'"{quoted(attempt.display)}" ' if attempt.display else ""
+    tag = call.ids.tag(call.id, leg.index)
     body = b""
     if attempt.offer is not None:
         endpoints = call.media.endpoints(attempt.side, attempt.offer, family(leg.flow))
@@ -115,18 +116,31 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
         [
             *(("route", hop) for hop in device.path),
             ("max-forwards", str(attempt.hops)),
-            ("from", f"{display}<sip:{caller}@{domain}>;tag={tag}"),
+            ("from", f"{who_calls(attempt, goal, domain)};tag={tag}"),
             ("to", f"<sip:{user_part(goal.called)}@{domain}>"),
             ("call-id", call.ids.call_id()),
             ("cseq", "1 INVITE"),
             ("contact", leg.contact(call.id)),
             ("allow", ALLOWED_IN_DIALOG),
             *(SUPPORTED_WITH_OFFER if body else SUPPORTED_WITHOUT),
+            *call.settings.proposal,
             *attempt.headers,
+            *forwarding.history(attempt, goal, call.settings.domain),
             *(SDP_CONTENT if body else ()),
         ],
         body,
     )
+
+
+def who_calls(attempt: Attempt, goal: Goal, domain: str) -> str:
+    """The caller as those who are called see him."""
+    if attempt.private:
+        return UNKNOWN
+    display = f'"{quoted(attempt.display)}" ' if attempt.display else ""
+    return f"{display}<sip:{user_part(goal.caller or attempt.caller)}@{domain}>"
+
+
+UNKNOWN = f'"Anonymous" <sip:{"@".join(ANONYMOUS)}>'
 
 
 def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
@@ -154,7 +168,7 @@ def answered(call: Call, branch: Branch, response: Response) -> None:
         return
     leg.hear(response)
     if call.attempt is attempt and not branch.cancelled:
-        limits.keep(call, branch.goal)
+        limits.keep(call, branch.goal, attempt.side)
         attempt.won(call, branch, response)
     else:
         too_late(call, leg)
@@ -164,17 +178,35 @@ def answered(call: Call, branch: Branch, response: Response) -> None:
 def too_late(call: Call, leg: Leg) -> None:
     """This device has answered in vain: in the record it is one of those that were cancelled."""
     call.branches.pop(leg.index).row[2] = 487
-    answer.send_home(call, leg, 1)
+    answer.send_home(call, leg, leg.cseq)
 
 
 def failed(call: Call, branch: Branch, response: Response) -> None:
-    """A final failure of one device."""
+    """A final failure of one device, unless it only wants to be asked in another way."""
+    if rings(branch, call.attempt) and session_timer.raised(branch.leg, response):
+        ask_again(call, branch)
+        return
     del call.branches[branch.leg.index]
     if call.attempt is branch.attempt:
-        if not failover.goes_on(call, branch, response):
+        if not failover.goes_on(call, branch, response) and not forwarding.follows(call, branch, response):
             fail(call, branch.attempt, response, "b")
     else:
         release.settle(call)
+
+
+def ask_again(call: Call, branch: Branch) -> None:
+    """The same INVITE with a longer session interval (RFC 4028 §7.3)."""
+    leg = branch.leg
+    assert leg.invite is not None
+    leg.cseq += 1
+    invite = leg.invite.copy()
+    invite.remove("via")  # of the transaction that has failed
+    invite.set("cseq", f"{leg.cseq} INVITE")
+    invite.set("session-expires", str(max(call.settings.session_expires, leg.min_se)))
+    invite.set("min-se", str(leg.min_se))
+    leg.invite, leg.early, leg.dialog, leg.confirmed = invite, None, None, None
+    branch.row[2] = 0
+    branch.key = call.send(leg, invite, responded, branch)
 
 
 def fail(call: Call, attempt: Attempt, response: Response, side: str = "") -> None:
@@ -188,7 +220,7 @@ def fail(call: Call, attempt: Attempt, response: Response, side: str = "") -> No
     attempt.lost(call, best(attempt.failures), side)
 
 
-def rings(branch: Branch, attempt: Attempt) -> bool:
+def rings(branch: Branch, attempt: Attempt | None) -> bool:
     """Is this a device that may still answer?"""
     return branch.attempt is attempt and not branch.cancelled
 

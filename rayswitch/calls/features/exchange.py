@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
 from rayswitch.calls.effects import CancelRequest, Respond
-from rayswitch.calls.features import answer, early, ports, release
+from rayswitch.calls.features import answer, early, ports, release, session_timer
 from rayswitch.calls.leg import Leg
 from rayswitch.sdp.session import BadSession, Session
 from rayswitch.sip.message import Request, Response, respond
@@ -24,11 +24,23 @@ if TYPE_CHECKING:
 
 
 class Exchange:
-    """One offer on its way from `asker` to `peer`; `late`: the offer comes back in the 2xx, the answer in the ACK."""
+    """One offer on its way from `asker` to `peer`; `late`: the offer comes back in the 2xx, the answer in the ACK.
+
+    `owed`: the peer has given a 2xx with an offer, whose ACK waits for the asker's.  Without an asker the offer is our
+    own.
+    """
 
     __slots__ = ("asker", "cseq", "event", "gateway", "key", "late", "owed", "peer")
 
-    def __init__(self, asker: Leg, event: RequestReceived | None, peer: Leg, late: bool, cseq: int = 0) -> None:
+    def __init__(
+        self,
+        asker: Leg | None,
+        event: RequestReceived | None,
+        peer: Leg,
+        late: bool,
+        cseq: int = 0,
+        owed: bool = False,
+    ) -> None:
         self.asker = asker
         self.event = event
         self.peer = peer
@@ -38,8 +50,7 @@ class Exchange:
         self.key = 0
         self.gateway = ""
         """Its client transaction, and where that is."""
-        self.owed = event is None
-        """Has the peer given a 2xx with an offer, whose ACK waits for the asker's?"""
+        self.owed = owed
 
     def refuse(self, call: Call, status: int, headers: Sequence[tuple[str, str]] = ()) -> None:
         """The asker's request, unless it is answered already, fails; the exchange is over, the session as it was."""
@@ -69,6 +80,7 @@ class Exchange:
             self.fail(call, 488, "No answer in the ACK")
             return
         call.exchange = None
+        assert self.asker is not None
         self.asker.sdp = session
         call.ack(self.peer, self.cseq, answer.connect(call, self.asker, session))
         answer.note_codec(call, session)
@@ -78,12 +90,17 @@ class Exchange:
 def offered(call: Call, leg: Leg, event: RequestReceived) -> None:
     """A re-INVITE or UPDATE from one side."""
     peer = call.peer_of(leg) if call.phase == "answered" else early.partner(call, leg)
+    brief = session_timer.too_brief(call, event.request)
     if call.phase == "ending":
         call.answer(event, 481)
+    elif brief:
+        call.answer(event, 422, headers=brief)
     elif event.request.method == "UPDATE" and not is_offer(event.request):
         refreshed(call, leg, event)
     elif peer is None or call.exchange or peer.unacknowledged or not call.ports_free:
         busy(call, leg, event)
+    elif is_refresh(leg, event.request):
+        keep(call, leg, event)
     else:
         open_exchange(call, leg, peer, event)
 
@@ -93,9 +110,25 @@ def is_offer(request: Request) -> bool:
     return bool(request.body) and request.content_type == "application/sdp"
 
 
+def is_refresh(leg: Leg, request: Request) -> bool:
+    """Does a re-INVITE only keep the session timer going (RFC 4028 §7.4): the description is the one we have?"""
+    return request.has("session-expires") and leg.sdp is not None and request.body == leg.sdp.source
+
+
+def keep(call: Call, leg: Leg, event: RequestReceived) -> None:
+    """The session goes on as it is: the other side need not be asked."""
+    headers = [("contact", leg.contact(call.id)), *session_timer.agree(call, leg, event.request), *SDP_CONTENT]
+    response = respond(event.request, 200, headers=headers, body=leg.sdp_body)
+    if event.request.method == "INVITE":
+        answer.promise(call, leg, event.server, response, event.request.cseq.number)
+    else:
+        call.out.append(Respond(event.server, response))
+    call.save()
+
+
 def refreshed(call: Call, leg: Leg, event: RequestReceived) -> None:
     """An UPDATE that offers nothing: the dialog lives, and where its peer is may be new (RFC 3311 §5.2)."""
-    call.answer(event, 200, headers=[("contact", leg.contact(call.id))])
+    call.answer(event, 200, headers=[("contact", leg.contact(call.id)), *session_timer.agree(call, leg, event.request)])
     if call.phase == "answered":
         call.save()
 
@@ -151,7 +184,8 @@ def pass_on(call: Call, exchange: Exchange, session: Session | None) -> None:
         method = "UPDATE"
     if method == "UPDATE" and "UPDATE" not in peer.peer_allows:
         method = "INVITE"
-    request = peer.dialog.request(method, peer.contact(call.id), SDP_CONTENT if body else (), body)
+    headers = [*session_timer.proposal(peer), *(SDP_CONTENT if body else ())]
+    request = peer.dialog.request(method, peer.contact(call.id), headers, body)
     exchange.cseq = request.cseq.number
     exchange.gateway, exchange.key = call.gateway, call.send(peer, request, answered, session)
 
@@ -162,11 +196,15 @@ def answered(call: Call, peer: Leg, offer: Session | None, response: Response) -
     if response.status < 200:
         return
     if response.status >= 300:
-        refused(call, exchange, response)
+        if exchange is not None and exchange.event is not None and session_timer.raised(peer, response):
+            pass_on(call, exchange, offer)
+        else:
+            refused(call, exchange, response)
         return
     assert peer.dialog is not None
     peer.dialog.refresh(response)
     peer.hear(response)
+    session_timer.agreed(call, peer, response)
     if exchange is None or exchange.event is None or call.phase == "ending":
         if response.cseq.method == "INVITE":
             call.ack(peer, response.cseq.number)
@@ -177,7 +215,7 @@ def answered(call: Call, peer: Leg, offer: Session | None, response: Response) -
 def accepted(call: Call, exchange: Exchange, offer: Session | None, response: Response) -> None:
     """2xx: SDP of both sides is in force from now on."""
     session, peer, asker, event = readable_session(response), exchange.peer, exchange.asker, exchange.event
-    assert call.media is not None and event is not None
+    assert call.media is not None and asker is not None and event is not None
     invite = response.cseq.method == "INVITE"
     if invite and (session is None or not exchange.late):
         call.ack(peer, exchange.cseq)
@@ -197,9 +235,9 @@ def accepted(call: Call, exchange: Exchange, offer: Session | None, response: Re
 def tell(call: Call, exchange: Exchange, session: Session) -> None:
     """The asker's 200, with the peer's SDP as ours."""
     asker, event = exchange.asker, exchange.event
-    assert event is not None
+    assert asker is not None and event is not None
     body = answer.connect(call, exchange.peer, session)
-    headers = [("contact", asker.contact(call.id)), *SDP_CONTENT]
+    headers = [("contact", asker.contact(call.id)), *session_timer.agree(call, asker, event.request), *SDP_CONTENT]
     response = respond(event.request, 200, headers=headers, body=body)
     if event.request.method == "INVITE":
         answer.promise(call, asker, event.server, response, event.request.cseq.number)
@@ -220,7 +258,52 @@ def refused(call: Call, exchange: Exchange | None, response: Response) -> None:
         release.end(call, "", response.status, "Peer gone")
 
 
-UNPASSABLE: dict[int, Any] = {401: 488, 407: 488, 503: 500}
+UNPASSABLE: dict[int, Any] = {401: 488, 407: 488, 422: 500, 503: 500}
+
+
+# -- an offer of our own -----------------------------------------------------------------------------------------------
+
+Done = Callable[["Call", Leg, Any, Response], None]
+
+
+def retell(call: Call, leg: Leg, then: Done) -> None:
+    """Tell one side what the other one's session is, as it stands: a re-INVITE of ours; `then` hears of its end."""
+    peer = call.peer_of(leg)
+    assert call.media is not None and leg.dialog is not None
+    body = leg.sdp_body
+    if peer is not None and peer.sdp is not None:
+        body = leg.describe(peer.sdp, call.media.endpoints(leg.side, peer.sdp), call.origin(leg))
+    exchange = call.exchange = Exchange(None, None, leg, late=False)
+    headers = [*session_timer.proposal(leg), *SDP_CONTENT]
+    request = leg.dialog.request("INVITE", leg.contact(call.id), headers, body)
+    exchange.cseq = request.cseq.number
+    exchange.gateway, exchange.key = call.gateway, call.send(leg, request, retold, (exchange, then))
+
+
+def retold(call: Call, leg: Leg, data: tuple[Exchange, Done], response: Response) -> None:
+    """The answer to it: where the side wants its media may be new."""
+    exchange, then = data
+    if response.status < 200:
+        return
+    if response.status < 300:
+        learn(call, leg, response)
+    if call.exchange is exchange:
+        call.exchange = None
+    then(call, leg, None, response)
+
+
+def learn(call: Call, leg: Leg, response: Response) -> None:
+    """ACK, and have the relay follow."""
+    assert call.media is not None and leg.dialog is not None
+    leg.dialog.refresh(response)
+    leg.hear(response)
+    session_timer.agreed(call, leg, response)
+    call.ack(leg, response.cseq.number)
+    session = readable_session(response)
+    if session is not None and call.phase == "answered":
+        leg.sdp = session
+        if call.media.learn(leg.side, session):
+            ports.connect(call)
 
 
 METHODS = {"INVITE": offered, "UPDATE": offered}

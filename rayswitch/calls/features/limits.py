@@ -52,10 +52,15 @@ CALLER_FULL = (403, "Too many calls of this extension", 21)
 CALLED_FULL = (486, "Too many calls of this extension", 17)
 
 
-def keep(call: Call, goal: Goal) -> None:
-    """This goal has answered: the others are counted no more."""
-    if call.held:
+def keep(call: Call, goal: Goal, side: str) -> None:
+    """This goal has answered, and takes this side of the call: the others that did are counted no more."""
+    if not call.held:
+        return
+    if side == "b":
         free(call, [row for row in call.held if row[2] not in ("", goal.number)])
+        return
+    free(call, [row for row in call.held if row[2] == ""])
+    call.held = [[*row[:2], "" if row[2] == goal.number else row[2]] for row in call.held]
 
 
 def free_all(call: Call) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.effects import Record, Respond
 from rayswitch.calls.events import MediaFigures, Release
-from rayswitch.calls.features import answer, branches, early, limits
+from rayswitch.calls.features import answer, branches, early, limits, transfer
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.sip.events import CancelReceived
 from rayswitch.sip.message import Message, Response, respond
@@ -33,6 +33,8 @@ def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
     call.answer(event, 200)
     leg.unacknowledged = None
     reason = said(event.request)
+    if call.phase == "answered" and transfer.left(call, leg):
+        return
     if call.phase == "answered":
         end(call, leg.side, 200, "BYE", reason, spare=leg)
     elif leg is call.a and call.phase in UNANSWERED:
@@ -71,7 +73,7 @@ def refuse(
         call.exchange.refuse(call, 487)
     if call.b is not None:  # its 2xx has come, our own has not gone
         call.record.legs[call.b.index - 1][2] = 487
-        answer.send_home(call, call.b, 1)
+        answer.send_home(call, call.b, call.b.cseq)
         call.b = None
     extra = [*headers, *passed_failure(reason_from, call.settings.domain)]
     response = respond(call.a.invite, status, reason or None, to_tag=early.tag(call), headers=extra)
@@ -107,6 +109,7 @@ def end(call: Call, side: str, status: int, cause: str, reason: str | None = Non
         return
     if call.exchange is not None:
         call.exchange.refuse(call, 487)
+    branches.cancel_all(call, None)
     for leg in (call.a, call.b):
         if leg is not None and leg is not spare:
             bye_to(call, leg, reason)
@@ -141,7 +144,7 @@ def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> 
     A call whose record has to wait is journalled as ended, so that no restart takes it for a running one.
     """
     assert call.record is not None
-    call.phase, call.wish, call.attempt = "ending", None, None
+    call.phase, call.wish, call.attempt, call.transfer = "ending", None, None, None
     call.wishes.clear()
     call.record.close(call.wall, side, status, cause, q850_of(reason))
     media = call.media

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def seek(call: Call, attempt: Attempt, goal: Goal) -> None:
     """Ask where this number leads."""
     attempt.sought.append(goal)
+    attempt.tried.add(goal.number)
     call.out.append(FindRoute(call.gateway, attempt.caller, goal.number, goal.rights or attempt.caller))
 
 

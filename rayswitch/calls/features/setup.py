@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from rayswitch.calls.attempt import Attempt, Goal
 from rayswitch.calls.carried import passed_on, session_of
 from rayswitch.calls.events import Invited
-from rayswitch.calls.features import answer, early, release, reliable, routing
+from rayswitch.calls.features import answer, early, release, reliable, routing, session_timer
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.next_hop import family
+from rayswitch.calls.privacy import is_private
 from rayswitch.calls.record import CallRecord
 from rayswitch.sdp.session import BadSession
 from rayswitch.sip.dialog import Dialog
@@ -25,6 +26,7 @@ def invited(call: Call, event: Invited) -> None:
     call.gateway = event.server[0]
     call.record = CallRecord(event.caller, event.name, event.target, call.wall)
     call.a = leg = Leg(0, event.flow)
+    leg.number, leg.rights = event.caller, event.rights
     leg.invite, leg.server = event.request, event.server
     leg.hear(event.request)
     call.media = MediaPlan(family(event.flow))
@@ -38,7 +40,10 @@ def invited(call: Call, event: Invited) -> None:
     except BadSession as error:
         release.refuse(call, 400, f"Bad SDP: {error}")
         return
-    if leg.sdp is not None and not any(media.port for media in leg.sdp.media):
+    brief = session_timer.too_brief(call, event.request)
+    if brief:
+        release.refuse(call, 422, headers=brief)
+    elif leg.sdp is not None and not any(media.port for media in leg.sdp.media):
         release.refuse(call, 488, "No media offered")
     else:
         call.attempt = attempt_of(event, leg)
@@ -49,7 +54,10 @@ def attempt_of(event: Invited, caller: Leg) -> Attempt:
     """The attempt that an INVITE asks for."""
     hops = (event.request.max_forwards or 70) - 1
     headers = passed_on(event.request)
-    return Attempt(event.caller, event.name, caller.sdp, headers, hops, early.progress, answer.won, lost)
+    private = is_private(event.request)
+    return Attempt(
+        event.caller, event.name, caller.sdp, headers, hops, early.progress, answer.won, lost, private=private
+    )
 
 
 def lost(call: Call, worst: Response, side: str) -> None:

@@ -18,11 +18,15 @@ from rayswitch.calls.features import (
     reliable,
     revival,
     routing,
+    session_timer,
     setup,
+    silence,
+    transfer,
 )
 
 FEATURES: tuple[ModuleType, ...] = (
     setup, routing, limits, failover, ports, branches, answer, exchange, reliable, relay, release, revival,
+    session_timer, silence, transfer,
 )  # fmt: skip
 
 Take = Callable[..., None]

@@ -76,3 +76,10 @@ def test_snapshot() -> None:
     made.connect()
     again = MediaPlan.restore(made.snapshot())
     assert again.connect() == made.connect() and again.release() == made.release()
+
+
+def test_a_stream_more_while_somebody_takes_the_place_of_a_has_ports_on_both_sides() -> None:
+    made = plan()
+    assert made.reserve(1, {4}, "a") is None
+    assert made.reserve(1, {6}, "a") == ReserveMedia("m0", [6])
+    assert made.reserve(2, {4}, "a") == ReserveMedia("m0", [4, 4])

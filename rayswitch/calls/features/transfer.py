@@ -1,0 +1,249 @@
+"""Blind transfer: one side asks us, by REFER, to connect the other one with somebody else (RFC 3515).
+
+    REFER → 202, NOTIFY 100 → the target rings (NOTIFY 180) → its 2xx: NOTIFY 200, BYE to who transferred,
+                                                                       a re-INVITE to who stays
+                                                            → its failure: NOTIFY, and the two talk on
+
+Who transfers decides with his rights where the call may go; the target sees who stays as its caller. He may hang up at
+once: should the target fail then, he is rung himself (once), and the call ends when he does not answer either.
+
+With `Refer-Sub: false` (RFC 4488) nobody is notified. Replaces (attended transfer) is answered 501.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rayswitch.calls.attempt import Attempt, Branch, Goal
+from rayswitch.calls.carried import readable_session, user_part
+from rayswitch.calls.features import answer, branches, exchange, ports, release, reliable, routing, session_timer
+from rayswitch.calls.leg import Leg
+from rayswitch.calls.next_hop import family
+from rayswitch.sdp.session import reopened
+from rayswitch.sip.headers import NameAddr
+from rayswitch.sip.message import BadMessage, Request, Response
+from rayswitch.sip.reasons import REASONS
+from rayswitch.sip.uri import TelUri
+
+if TYPE_CHECKING:
+    from rayswitch.calls.call import Call
+    from rayswitch.sip.events import RequestReceived
+
+HOPS = 69
+BUSY = 2.5
+"""Seconds after which the one who stays is told again, when he was busy (RFC 3261 §14.1: 2.1 to 4)."""
+LIFETIME = 180
+"""Seconds that a subscription to the progress is said to last: more than anybody lets ring."""
+FRAGMENT = ("content-type", "message/sipfrag;version=2.0")
+NOT_SUBSCRIBED = ("refer-sub", "false")
+
+
+class Transfer:
+    """`leg` transfers, `stays` is handed over; `event` names the subscription, "" without one."""
+
+    __slots__ = ("event", "gone", "leg", "returning", "stays")
+
+    def __init__(self, leg: Leg, stays: Leg, event: str) -> None:
+        self.leg = leg
+        self.stays = stays
+        self.event = event
+        self.gone = False
+        """Has `leg` hung up?"""
+        self.returning = False
+        """Is it `leg` who is rung now?"""
+
+
+# -- the order ---------------------------------------------------------------------------------------------------------
+
+
+def refer(call: Call, leg: Leg, event: RequestReceived) -> None:
+    """REFER inside the dialog (RFC 3515 §2.4.2)."""
+    stays = call.peer_of(leg) if call.phase == "answered" else None
+    number: str | int = objection(call, leg, stays) or target(call, leg, event.request)
+    if stays is None or not isinstance(number, str):
+        call.answer(event, number if isinstance(number, int) else 481)
+        return
+    wanted = (event.request.get("refer-sub") or "").strip().lower() != "false"
+    subscription = f"refer;id={event.request.cseq.number}" if leg.referred else "refer"
+    call.transfer = Transfer(leg, stays, subscription if wanted else "")
+    leg.referred = True
+    call.answer(event, 202, headers=[("contact", leg.contact(call.id)), *(() if wanted else (NOT_SUBSCRIBED,))])
+    notify(call, 100, "Trying")
+    begin(call, call.transfer, number)
+
+
+def objection(call: Call, leg: Leg, stays: Leg | None) -> int:
+    """Why it cannot be now, as a status; 0: it can."""
+    if stays is None or stays.sdp is None or leg.dialog is None:
+        return 481 if call.phase == "ending" else 491
+    if call.attempt is not None or call.transfer is not None:
+        return 491
+    return 0 if leg.number and leg.rights == leg.number else 403
+
+
+def target(call: Call, leg: Leg, request: Request) -> str | int:
+    """The number in Refer-To, a whole address when it is not in our domain; or the status that refuses it."""
+    values = request.get_all("refer-to")
+    if len(values) != 1:
+        return 400
+    try:
+        uri = NameAddr.parse(values[0]).uri
+    except BadMessage:
+        return 400
+    if isinstance(uri, TelUri):
+        return uri.number or 400
+    if getattr(uri, "headers", None) or (getattr(uri, "params", None) or {}).get("method", "INVITE") != "INVITE":
+        return 501
+    number, host = str(getattr(uri, "user_decoded", "") or ""), str(getattr(uri, "host", "")).strip("[]").lower()
+    is_ours = host in (call.settings.domain, leg.flow.local[0].lower())
+    return (number if is_ours else f"{number}@{host}") if number else 400
+
+
+def begin(call: Call, transfer: Transfer, number: str) -> None:
+    """Ring the target, with what the one who stays has to offer."""
+    leg, stays = transfer.leg, transfer.stays
+    assert stays.sdp is not None and call.record is not None
+    display = call.record.display if stays.side == "a" else ""
+    headers = [("referred-by", f"<sip:{user_part(leg.number)}@{call.settings.domain}>")]
+    call.attempt = attempt = Attempt(
+        stays.number, display, reopened(stays.sdp), headers, HOPS, progressed, won, lost, side=leg.side
+    )
+    routing.seek(call, attempt, Goal(number, leg.rights))
+
+
+# -- how it goes -------------------------------------------------------------------------------------------------------
+
+
+def progressed(call: Call, branch: Branch, response: Response) -> None:
+    """The target rings."""
+    del branch
+    notify(call, response.status, response.reason)
+
+
+def won(call: Call, branch: Branch, response: Response) -> None:
+    """The target has answered: it takes the place of who transferred."""
+    leg, transfer = branch.leg, call.transfer
+    assert transfer is not None and call.record is not None
+    session = leg.sdp if reliable.is_settled(leg) else readable_session(response) or leg.sdp
+    call.attempt = None
+    if session is None:
+        branches.too_late(call, leg)
+        branches.cancel_all(call, None)
+        lost(call, Response.new(488), "b")
+        return
+    session_timer.agreed(call, leg, response)
+    branches.cancel_all(call, answer.ELSEWHERE, spare=leg)
+    del call.branches[leg.index]
+    leg.invite = leg.early = None
+    leg.sdp = session
+    call.ack(leg, leg.cseq)
+    if call.exchange is not None:
+        call.exchange.refuse(call, 487)
+    notify(call, 200, "OK")
+    if not transfer.gone:
+        release.bye_to(call, transfer.leg, None)
+    replace(call, transfer, leg)
+    call.record.marks.append(f"transferred by {transfer.leg.number} to {leg.number}")
+    call.transfer = None
+    tell(call, transfer.stays)
+    call.save()
+
+
+def replace(call: Call, transfer: Transfer, leg: Leg) -> None:
+    """In the call, and in the relay."""
+    assert call.media is not None and leg.sdp is not None
+    if transfer.stays is call.a:
+        call.b = leg
+    else:
+        call.a = leg
+    call.media.families[leg.side] = family(leg.flow)
+    call.media.learn(leg.side, leg.sdp)
+    ports.connect(call)
+
+
+def tell(call: Call, stays: Leg) -> None:
+    """A re-INVITE with what the target has answered, now or when he has time for it."""
+    if call.exchange is not None or stays.unacknowledged is not None:
+        call.start(BUSY, "tell", stays.index)
+    else:
+        exchange.retell(call, stays, told)
+
+
+def tell_again(call: Call, index: int) -> None:
+    """Has he time now?"""
+    leg = call.leg(index)
+    if leg is not None and call.phase == "answered" and call.peer_of(leg) is not None:
+        tell(call, leg)
+
+
+def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
+    """His answer: 491 means that he asks himself and is tried again, without him there is no call (§12.2.1.2, 14.1)."""
+    del data
+    if call.phase != "answered":
+        return
+    if response.status == 491:
+        call.start(BUSY, "tell", leg.index)
+    elif response.status >= 300:
+        release.end(call, "", response.status, "Transfer failed")
+    else:
+        call.save()
+
+
+def lost(call: Call, worst: Response, side: str) -> None:
+    """The target was not reached: the two go on talking, or who transferred is rung himself."""
+    del side
+    transfer = call.transfer
+    assert transfer is not None
+    notify(call, worst.status, worst.reason)
+    if not transfer.gone:
+        call.transfer = None
+    elif transfer.returning:
+        release.end(call, "", worst.status, "Transfer failed")
+    else:
+        transfer.returning = True
+        begin(call, transfer, transfer.leg.number)
+
+
+def left(call: Call, leg: Leg) -> bool:
+    """Is it who transfers that has hung up? Then the call waits for the target."""
+    transfer = call.transfer
+    if transfer is None or leg is not transfer.leg or call.attempt is None:
+        return False
+    transfer.gone, transfer.event = True, ""
+    if call.exchange is not None:
+        call.exchange.refuse(call, 487)
+    if leg is call.a:
+        call.a = None
+    else:
+        call.b = None
+    return True
+
+
+def resumed(call: Call) -> None:
+    """After a restart nobody knows of the target that rang: who was left alone has no call."""
+    if call.a is None or call.b is None:
+        release.end(call, "", 500, "Switch process lost")
+
+
+# -- telling who transfers ---------------------------------------------------------------------------------------------
+
+
+def notify(call: Call, status: int, reason: str) -> None:
+    """A status line of the target's as he would have seen it (RFC 3515 §2.4.5); a final one is the last."""
+    transfer = call.transfer
+    if transfer is None or not transfer.event or transfer.leg.dialog is None:
+        return
+    state = f"active;expires={LIFETIME}" if status < 200 else "terminated;reason=noresource"
+    leg, body = transfer.leg, f"SIP/2.0 {status} {reason or REASONS.get(status, '')}\r\n".encode()
+    headers = [("event", transfer.event), ("subscription-state", state), FRAGMENT]
+    assert leg.dialog is not None
+    call.send(leg, leg.dialog.request("NOTIFY", leg.contact(call.id), headers, body), notified)
+
+
+def notified(call: Call, leg: Leg, data: Any, response: Response) -> None:
+    """Whatever he says, the transfer goes on."""
+    del call, leg, data, response
+
+
+METHODS = {"REFER": refer}
+TIMERS = {"tell": tell_again}

@@ -1,0 +1,62 @@
+"""A real phone transfers its call; the two that are left hear each other."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.interop.audio import assert_tone, share_of_tone
+from tests.interop.phones import Baresip
+from tests.interop.switch import DOMAIN, Switch, users
+
+TONES = (440, 1000, 1800)
+TALK = 2.0
+NUMBERS = iter(range(2000, 3000, 3))
+
+
+@pytest.fixture
+def phones(switch: Switch) -> Iterator[list[Baresip]]:
+    """Three of them, each with a tone of its own; all but the first answer by themselves."""
+    people = users(next(NUMBERS), 3)
+    switch.import_users(people)
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                Baresip(
+                    user.number,
+                    user.password,
+                    switch.ipv4,
+                    DOMAIN,
+                    tone=tone,
+                    answer="auto" if user is not people[0] else "manual",
+                )
+            ).register()
+            for user, tone in zip(people, TONES, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("switch", [{"gateways": 2}, {"placement": "pool"}], indirect=True, ids=["gateway", "pool"])
+@pytest.mark.parametrize("who", ["callee", "caller"])
+def test_a_blind_transfer(switch: Switch, phones: list[Baresip], who: str) -> None:
+    first, second, third = phones
+    orders, stays = (second, first) if who == "callee" else (first, second)
+    first.dial(second.number)
+    first.wait_event("CALL_ESTABLISHED")
+    second.wait_event("CALL_ESTABLISHED")
+    time.sleep(1.2)  # a recording is named by its second: that of the next session must not be this one's
+    orders.transfer(third.number)
+    third.wait_event("CALL_ESTABLISHED")
+    orders.wait_event("CALL_CLOSED")
+    time.sleep(TALK)  # the length of the recording, not a wait for something to happen
+    (call,) = switch.json("calls")
+    assert call["state"] == "answered"
+    stays.hang_up()
+    third.wait_event("CALL_CLOSED")
+    switch.await_idle()
+    tone = TONES[phones.index(stays)]
+    assert_tone(third.heard(), tone, TALK * 0.8)
+    assert share_of_tone(stays.heard(), TONES[2])[1] > 0.3, "who was handed over did not hear the target"
+    (record,) = switch.records_of([first.number], 1)
+    assert (record["dialled"], record["sip_status"]) == (second.number, 200)
+    assert record["marks"] == [f"transferred by {orders.number} to {third.number}"]
