@@ -17,10 +17,12 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from actors import census
 from actors.alarms import Alarms
+from actors.cdr_files import CdrFiles
 from actors.link import LinkError, Links
 from actors.link_authority import LinkAuthority
 from actors.own_actors import Actors, OwnActors
@@ -57,6 +59,7 @@ class Switchboard:
         self.restarts: dict[str, int] = {}
         self.version = -1
         self.alarms = Alarms()
+        self.files = CdrFiles(config.store, Path(config.data) / "cdr") if config.cdr.daily_csv == "yes" else None
         self.authority = LinkAuthority(config, links)
         self.own = OwnActors(config, links, actors, self._node_of, self._ended) if actors is not None else None
         self._tracing: set[str] = set()
@@ -116,6 +119,7 @@ class Switchboard:
         """Now, and in case that nobody told us of a change (we may have been away)."""
         while True:
             await self._publish()
+            await self._file()
             await asyncio.sleep(RETRY_SECONDS if self.alarms.standing else POLL_SECONDS)
 
     async def _publish(self) -> int:
@@ -130,6 +134,20 @@ class Switchboard:
             self.version = current
             await self._ask([host for host in self._up() if host[0] == "s"], "config", current)
         return current
+
+    async def _file(self) -> None:
+        """Append new call records to their files."""
+        if self.files is None:
+            return
+        try:
+            await asyncio.to_thread(self.files.write)
+        except StoreError as error:
+            log.warning("call records are not written to files for now: %s", error)
+        except OSError as error:
+            remedy = f"They are in the database. Make {self.files.folder} writable: what is missing is then added"
+            self.alarms.up("cdr files", f"call records cannot be written to files: {error}", remedy)
+        else:
+            self.alarms.down("cdr files", "call records are written to files")
 
     def _current(self) -> int:
         with Store.open(self.config.store) as store:

@@ -233,6 +233,17 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Cdr:
+    """Call records."""
+
+    daily_csv: str = setting(
+        choice("yes", "no"),
+        "yes",
+        "Write them to `cdr/2026-01-31.csv` in the data folder too, a file for each day on which calls began.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds against overload and abuse, for each SIP gateway."""
 
@@ -317,6 +328,7 @@ class Config:
     actors: Actors = Actors()
     registration: Registration = Registration()
     call: Call = Call()
+    cdr: Cdr = Cdr()
     limits: Limits = Limits()
     protection: Protection = Protection()
     links: Links = Links()

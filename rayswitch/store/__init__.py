@@ -5,7 +5,7 @@ make, as values; `extensions.py` and `cdr.py` what people administer and read; `
 `dialect.py` the seam between them and the databases: `sqlite.py`, embedded, and `postgresql.py`.
 """
 
-from rayswitch.store.cdr import CdrFilter, cdrs
+from rayswitch.store.cdr import CdrFilter, cdrs, cdrs_between, newest_cdr
 from rayswitch.store.errors import BadWrite, StoreAway, StoreError
 from rayswitch.store.extensions import BadExtension, Extension, Extensions
 from rayswitch.store.records import Record, Records
@@ -34,9 +34,11 @@ __all__ = [
     "Write",
     "add_cdr",
     "cdrs",
+    "cdrs_between",
     "drop_binding",
     "drop_call",
     "drop_expired_bindings",
+    "newest_cdr",
     "put_binding",
     "put_call",
 ]

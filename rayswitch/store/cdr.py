@@ -8,7 +8,7 @@ from typing import Any
 from rayswitch.store.store import Store
 from rayswitch.store.writes import CDR_COLUMNS
 
-__all__ = ["CdrFilter", "cdrs"]
+__all__ = ["CdrFilter", "cdrs", "cdrs_between", "newest_cdr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,29 @@ def cdrs(store: Store, wanted: CdrFilter) -> Iterator[dict[str, Any]]:
         if value is not None:
             conditions.append(condition)
             values.extend([value] * condition.count("?"))
-    columns = ("id", *CDR_COLUMNS)
     query = "SELECT {} FROM cdr{} ORDER BY start DESC, id DESC{}".format(
-        ", ".join(f'"{name}"' for name in columns),
+        NAMES,
         f" WHERE {' AND '.join(conditions)}" if conditions else "",
         "" if wanted.limit is None else f" LIMIT {int(wanted.limit)}",
     )
-    for row in store.rows(query, *values):
-        yield {**dict(zip(columns, row, strict=True)), "marks": json.loads(row[-1])}
+    yield from map(as_record, store.rows(query, *values))
+
+
+def cdrs_between(store: Store, after: int, last: int, most: int) -> Iterator[dict[str, Any]]:
+    """Rows whose id is above `after` and not above `last`, in the order of their ids, at most so many."""
+    query = f"SELECT {NAMES} FROM cdr WHERE id > ? AND id <= ? ORDER BY id LIMIT {int(most)}"
+    yield from map(as_record, store.rows(query, after, last))
+
+
+def newest_cdr(store: Store) -> int:
+    """The highest id, 0 without rows."""
+    return next((int(row[0] or 0) for row in store.rows("SELECT max(id) FROM cdr")), 0)
+
+
+COLUMNS = ("id", *CDR_COLUMNS)
+NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+
+
+def as_record(row: tuple[Any, ...]) -> dict[str, Any]:
+    """A row by the names of its columns."""
+    return {**dict(zip(COLUMNS, row, strict=True)), "marks": json.loads(row[-1])}
