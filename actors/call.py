@@ -15,7 +15,7 @@ from actors.host import Host, Kind
 from actors.journal.verbs import Writes
 from actors.link import Links
 from actors.media_desk import MediaDesk
-from actors.outgoing import split
+from actors.outside.outgoing import split
 from actors.placement import Placement
 from actors.reference import Ref
 from actors.registration import Location

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.call import CallDesk
+from actors.outside.lines import Lines, Source
+from actors.outside.outgoing import PREFIXES
 from actors.registration import Location
 from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
@@ -19,7 +21,7 @@ from rayswitch.calls import registrar
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.directory import Directory
 from rayswitch.calls.events import Invited
-from rayswitch.calls.privacy import is_anonymous
+from rayswitch.calls.privacy import is_anonymous, is_private
 from rayswitch.calls.screening import PROVED, answer_without_state
 from rayswitch.sip.events import (
     AckReceived,
@@ -59,6 +61,8 @@ class Front:
         self.tag = authenticator.tag
         self.unanswered = unanswered
         self.failures = 0
+        self.lines: Lines | None = None
+        """Lines and trunks, where there are any."""
         gateway.user = self.event
         gateway.doorkeeper = self.at_the_door
         gateway.door_tag = self.tag
@@ -75,9 +79,17 @@ class Front:
         request.stamp(*flow.remote)
         return self.authenticator.challenge(request, flow, now, stale=False)
 
+    def outside(self, request: Request, flow: Flow) -> Source | None:
+        """The line or trunk that this INVITE comes by, known by its address."""
+        return self.lines.source(request, flow.remote[0]) if self.lines is not None else None
+
     def vouched_for(self, request: Request, flow: Flow) -> bool:
         """Does the address that this INVITE comes from stand for the password of its sender?"""
-        if request.method != "INVITE" or flow.remote[0] not in self.directory.tied:
+        if request.method != "INVITE":
+            return False
+        if self.outside(request, flow) is not None:
+            return True
+        if flow.remote[0] not in self.directory.tied:
             return False
         return self.directory.vouches(flow.remote[0], request.from_.uri.user_decoded or "")
 
@@ -149,6 +161,10 @@ class Front:
     def invite(self, event: RequestReceived, now: float) -> None:
         """Authenticate; then it is a call, wherever calls live."""
         request = event.request
+        source = self.outside(request, event.flow)
+        if source is not None:
+            self.from_outside(event, source)
+            return
         if self.vouched_for(request, event.flow):
             self.new_call(event, request.from_.uri.user_decoded or "")
             return
@@ -169,6 +185,19 @@ class Front:
         account = self.directory.get(caller)
         name = (not is_anonymous(request) and request.from_.display) or (account.name if account else "")
         invited = Invited((self.owner, event.server), request, event.flow, caller, name, target, caller)
+        self.open(event, invited)
+
+    def from_outside(self, event: RequestReceived, source: Source) -> None:
+        """A call by a line or trunk: with its rights, and the caller that it names."""
+        request = event.request
+        caller = "" if is_private(request) else str(request.from_.uri.user_decoded or "")
+        name = request.from_.display if caller else ""
+        server = (self.owner, event.server)
+        self.open(event, Invited(server, request, event.flow, caller, name, source.target, source.member))
+
+    def open(self, event: RequestReceived, invited: Invited) -> None:
+        """Hand the INVITE to a new call, unless there is no place for one."""
+        request = event.request
         ref = self.calls.open(invited)
         if ref is None:
             headers = [("retry-after", "2")]
@@ -205,13 +234,24 @@ class Front:
                 ref.tell(ResponseReceived(0, event.response, event.flow))
             return
         owner, entity, key = event.key
+        if entity.startswith(PREFIXES):
+            self.answered_outside(event)
+            return
         self.calls.ref(entity, owner).tell(ResponseReceived(key, event.response, event.flow))
 
     def silence(self, event: TimedOut | Unreachable, now: float) -> None:
         """A request of an entity that got no answer, or could not be sent."""
         del now
         owner, entity, key = event.key
+        if entity.startswith(PREFIXES):
+            self.answered_outside(event)
+            return
         self.calls.ref(entity, owner).tell(type(event)(key))
+
+    def answered_outside(self, event: Any) -> None:
+        """What a line or trunk has sent itself."""
+        if self.lines is not None:
+            self.lines.event(event)
 
 
 def dialled(request: Request) -> str:

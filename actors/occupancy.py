@@ -96,6 +96,16 @@ class OccupancyDesk:
         self.free(id, [(name, outgoing) for name, outgoing in got])
         done([], rows[answers.index(False)][:2])
 
+    async def count(self, name: str) -> int:
+        """Calls of a name, wherever they are; 0 when nobody knows."""
+        home = self.placement.home(name)
+        if home == self.me and self.counted is not None:
+            return self.counted.count(name)[0]
+        try:
+            return int(await self.links.ask(home, TOPIC, ["count", name], ASK_SECONDS))
+        except LinkError:
+            return 0
+
     def hold(self, id: str, rows: Iterable[tuple[str, bool]]) -> None:
         """A call that was taken up again is counted for these."""
         for name, outgoing in rows:
@@ -170,9 +180,19 @@ def free(counted: Occupancy, host: str, name: str, id: str, outgoing: bool) -> N
     counted.free(name, (id, outgoing))
 
 
+def count(counted: Occupancy, host: str, name: str) -> int:
+    return counted.count(name)[0]
+
+
 def holding(counted: Occupancy, host: str, rows: list[list[Any]]) -> None:
     uses: list[tuple[str, Use]] = [(name, (id, outgoing)) for name, id, outgoing in rows]
     counted.holding(host, uses)
 
 
-ORDERS: dict[str, Callable[..., Any]] = {"seize": seize, "hold": hold, "free": free, "holding": holding}
+ORDERS: dict[str, Callable[..., Any]] = {
+    "seize": seize,
+    "hold": hold,
+    "free": free,
+    "holding": holding,
+    "count": count,
+}

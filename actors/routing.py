@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from actors.link import LinkError, Links
 from actors.occupancy import OccupancyDesk
-from actors.outgoing import Outgoing
+from actors.outside.outgoing import Outgoing
 from rayswitch.calls.carried import user_part
 from rayswitch.calls.directory import Directory
 from rayswitch.calls.leg import hostport

@@ -40,6 +40,7 @@ ROLES = {"s": "sip gateway", "m": "media gateway", "c": "call pool", "r": "regis
 
 REGISTRATION = ("aor", "uri", "expires", "transport", "remote", "natted")
 CALL = ("id", "caller", "dialled", "state", "start", "answer", "media")
+LINE = ("line", "state", "detail", "server")
 ENTITY = ("kind", "key", "host", "age", "messages")
 
 Row = dict[str, Any]
@@ -211,6 +212,9 @@ class Switchboard:
         rows = await self._list("calls", CALL)
         return [row | {"duration": now - row["answer"] if row["answer"] else None, "host": host} for host, row in rows]
 
+    async def _lines(self, peer: str, arguments: Row) -> list[Row]:
+        return [row | {"home": host} for host, row in await self._list("lines", LINE)]
+
     async def _actors(self, peer: str, arguments: Row) -> list[Row]:
         """The processes; with ``{"entities": true}`` every entity that lives in them."""
         if arguments.get("entities"):
@@ -312,6 +316,7 @@ COMMANDS: dict[str, Command] = {
     "status": Switchboard._status,
     "registrations": Switchboard._registrations,
     "calls": Switchboard._calls,
+    "lines": Switchboard._lines,
     "actors": Switchboard._actors,
     "reload": Switchboard._reload,
     "bans": Switchboard._bans,

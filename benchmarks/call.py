@@ -24,7 +24,7 @@ from actors.composition.parts import RandomOctets
 from actors.front import Front
 from actors.host import Host
 from actors.occupancy import OccupancyDesk
-from actors.outgoing import NoMembers
+from actors.outside.outgoing import NoMembers
 from actors.placement import Placement
 from actors.reference import attach
 from actors.registration import Location, RegistrationShell

@@ -11,7 +11,7 @@ from actors.cli.human import duration, moment, size
 from actors.cli.options import config_option, configuration, json_option
 from actors.cli.show import Column, columns_for, say, show_fields, show_json, show_table
 
-__all__ = ["actors", "calls", "registrations", "status"]
+__all__ = ["actors", "calls", "lines", "registrations", "status"]
 
 
 def _list(value: Any) -> str:
@@ -40,6 +40,13 @@ REGISTRATIONS = (
     Column("behind NAT", "natted", _yes),
     Column("expires in", "expires", duration, figure=True),
     Column("home", "home"),
+)
+LINES = (
+    Column("line", "line"),
+    Column("state", "state"),
+    Column("server", "server"),
+    Column("home", "home"),
+    Column("why", "detail"),
 )
 CALLS = (
     Column("call", "id"),
@@ -107,6 +114,14 @@ def registrations(file: Path | None, json: bool) -> None:
 def calls(file: Path | None, json: bool) -> None:
     """Show the calls that are up."""
     _rows("calls", CALLS, "no calls", file, json)
+
+
+@click.command()
+@config_option
+@json_option
+def lines(file: Path | None, json: bool) -> None:
+    """Show lines and trunks: whether they are up, and why not."""
+    _rows("lines", LINES, "no lines, no trunks", file, json)
 
 
 @click.command()

@@ -82,6 +82,7 @@ for command in (
     live.status,
     live.registrations,
     live.calls,
+    live.lines,
     live.actors,
     records.cdr,
     tracing.trace,

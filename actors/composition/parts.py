@@ -16,8 +16,8 @@ from actors.journal.verbs import Writes
 from actors.link import Links
 from actors.media_desk import BATCH, MediaDesk
 from actors.occupancy import OccupancyDesk
-from actors.outgoing import NoMembers, Outgoing
-from actors.placement import Placement
+from actors.outside.desk import LineDesk
+from actors.placement import Placement, numbered
 from actors.reference import attach
 from actors.registration import Location, RegistrationShell
 from actors.routing import Numbers, Routing
@@ -84,7 +84,8 @@ class Parts:
         self.location = Location(me, links, Placement.of("registration", config), self.wall)
         self.calls = CallDesk(links, Placement.of("call", config), self.identifiers)
         self.occupancy = OccupancyDesk(me, links, self.location.placement)
-        self.outgoing: Outgoing = NoMembers()
+        self.line_homes = Placement(numbered("s", config.sip.gateways))
+        self.outgoing = LineDesk(me, links, self.line_homes, self.occupancy)
         self.media: MediaDesk | None = None
 
     def identifiers(self, owner: str) -> Identifiers:
@@ -167,6 +168,7 @@ class Parts:
         """Give the leases back, write what is queued; nothing fires and nothing waits any more."""
         self.location.close()
         self.occupancy.close()
+        self.outgoing.close()
         if self.media is not None:
             self.media.close()
         self.wheel.close()
@@ -176,12 +178,18 @@ class Parts:
         """For `status`: records on the disk that the database does not have yet, and the alarms that stand."""
         return {"journal": self.writes.backlog, "alarms": self.alarms.rows()}
 
-    def lists(self, calls: CallShell | None, registrations: RegistrationShell | None) -> None:
+    def lists(
+        self,
+        calls: CallShell | None,
+        registrations: RegistrationShell | None,
+        lines: Callable[[], list[list[Any]]] = list,
+    ) -> None:
         """All who live here are here: answer them, and the Switchboard's questions about them."""
         rows: dict[str, Callable[[], Any]] = {
             "calls": calls.rows if calls else list,
             "registrations": registrations.rows if registrations else list,
             "actors": self.host.rows,
+            "lines": lines,
         }
         self.links.on("list", lambda peer, what: rows[what]())
         self.host.release()

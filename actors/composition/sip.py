@@ -13,6 +13,8 @@ from actors.composition.stored import StoredParts
 from actors.directory_feed import DirectoryFeed
 from actors.front import Front
 from actors.link import Links
+from actors.outside.lines import Lines
+from actors.outside.peer import Ground
 from actors.peers import LinkPeers
 from actors.protection import Protection
 from actors.registration import RegistrationShell
@@ -21,6 +23,7 @@ from actors.sip_port import LocalSip, RemoteSip, carry_out
 from actors.trace_feed import TraceFeed
 from actors.unanswered import Unanswered
 from actors.warm_calls import WarmCalls
+from gateways.names import Names
 from gateways.sip.certificates import LOOK_SECONDS, Certificates
 from gateways.sip.gateway import SipGateway
 from gateways.sip.sockets import SipSockets
@@ -56,6 +59,9 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, unanswered, parts.wall)
     router = Router(directory.directory, parts.outgoing, gateway.sockets.outline, Random().random)
     router.serve(links)
+    lines = Lines(ground_of(parts, gateway), parts.line_homes)
+    parts.outgoing.serve(lines)
+    front.lines = lines
     protection = Protection(config, gateway, authenticator, peers.others, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
     directory.follow(router.changed)
@@ -69,10 +75,11 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
         calls = await parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)), router)
     serve_remote(gateway, links)
     TraceFeed(gateway, links, parts.wall)
-    parts.lists(calls, registrations)
+    parts.lists(calls, registrations, lines.rows)
 
     async def drain() -> None:
         await parts.drain(calls)
+        lines.close()
 
     async def close() -> None:
         await gateway.close()
@@ -84,6 +91,7 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
         await close()
         raise
     await protection.start()
+    directory.follow(lines.changed)  # once there are sockets to register over
 
     def status() -> dict[str, Any]:
         return (
@@ -99,6 +107,16 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
         )
 
     return Process(gateway.listeners(), status, drain, close)
+
+
+def ground_of(parts: Parts, gateway: SipGateway) -> Ground:
+    """What lines and trunks stand on."""
+    config = parts.config
+    listen = config.sip.listen
+    transports = [name for name in ("UDP", "TCP", "TLS") if any(one.transport.upper() == name for one in listen)]
+    families = sorted({one.family for one in listen})
+    names = Names(config.sip.name_servers, parts.clock)
+    return Ground(parts.me, gateway, names, parts.wheel, parts.alarms, transports, families)
 
 
 def make_gateway(parts: Parts, peers: LinkPeers) -> SipGateway:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.routing.route import Route
 from rayswitch.sdp.session import Session
+from rayswitch.sip.answering import Answering
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Response
 
@@ -28,6 +29,7 @@ class Goal:
     """A number to be reached, with the rights of an extension, line or trunk ("": those of who calls)."""
 
     __slots__ = (
+        "answering",
         "aor",
         "called",
         "caller",
@@ -37,6 +39,7 @@ class Goal:
         "no_answer",
         "number",
         "path",
+        "private",
         "rights",
         "route",
         "waiting",
@@ -55,6 +58,10 @@ class Goal:
         """Both numbers as the other side sees them; no `caller`: that of the attempt."""
         self.domain = ""
         """In From and To; "" is ours."""
+        self.private = False
+        """Is its caller not to be named?"""
+        self.answering: Answering | None = None
+        """Proves to its line or trunk who calls."""
         self.no_answer = 0.0
         """Seconds of ringing that its line or trunk allows, 0 for any."""
         self.waiting = False

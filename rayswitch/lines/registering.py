@@ -18,11 +18,11 @@ from collections.abc import Callable
 from typing import Any
 
 from rayswitch.lines.account import ALWAYS, NEVER, Account
-from rayswitch.lines.answering import MOST_ANSWERS, Answering, challenges, is_stale
 from rayswitch.lines.backing_off import REFUSED, SILENT, Patience, refresh_after
 from rayswitch.lines.effects import Changed, Done, Register, Wake, Warn
 from rayswitch.lines.events import Answered, Due, Reach, Stop, Unanswered
 from rayswitch.lines.granting import granted, retry_after
+from rayswitch.sip.answering import MOST_ANSWERS, Answering, challenges, is_stale
 from rayswitch.sip.headers import expires_of
 from rayswitch.sip.identifiers import Identifiers
 from rayswitch.sip.message import BadMessage, Request, Response

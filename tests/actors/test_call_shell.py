@@ -17,7 +17,7 @@ from actors.journal import Journal
 from actors.link import Links
 from actors.media_desk import MediaDesk
 from actors.occupancy import OccupancyDesk
-from actors.outgoing import NoMembers
+from actors.outside.outgoing import NoMembers
 from actors.placement import Placement
 from actors.registration import Location
 from actors.routing import Numbers

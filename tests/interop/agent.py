@@ -68,6 +68,8 @@ class Call:
         self.agent, self.local, self.remote = agent, local, remote
         self.call_id, self.target = message.get("call-id"), _target(message)
         self.local_port, self.remote_port = local_port, message.media_port
+        routes = message.get_all("record-route")
+        self.routes = "".join(f"Route: {route}\r\n" for route in (reversed(routes) if message.status else routes))
         self.ended = threading.Event()
         self.left = False
         self.sequence = 10
@@ -82,6 +84,7 @@ class Call:
             self.remote,
             self.call_id,
             self.sequence,
+            headers=self.routes,
             body=body,
             timeout=timeout,
         )
@@ -216,7 +219,7 @@ class Agent:
         sequence = int(answer.get("cseq").split()[0])
         branch = f"z9hG4bK{secrets.token_hex(8)}"
         self._socket.sendto(
-            self._request("ACK", call.target, call.local, call.remote, call.call_id, sequence, branch, "", ""),
+            self._request("ACK", call.target, call.local, call.remote, call.call_id, sequence, branch, call.routes, ""),
             self._switch,
         )
 
@@ -275,7 +278,7 @@ class Agent:
             self.incoming.put(call)
 
     def _response(self, request: Message, status: str, tag: str = "", body: str = "") -> bytes:
-        copied = [("Via", value) for value in request.get_all("via")]
+        copied = [(name, value) for name in ("Via", "Record-Route") for value in request.get_all(name.lower())]
         copied += [(name, request.get(name.lower())) for name in ("From", "Call-ID", "CSeq")]
         rows = "".join(f"{name}: {value}\r\n" for name, value in copied)
         kind = "Content-Type: application/sdp\r\n" if body else ""

@@ -29,8 +29,9 @@ WITH_ALL_ACTORS = ("ray raylet", "ray agent (idle)")
 """Whose death takes the actors of the machine along."""
 JOURNALLED = 0.5
 """Seconds after which an answered call is in the journal for sure (its window is 25 ms)."""
-RESTARTED = 10.0
-"""Seconds within which a machine is back: the recorded end of a call that ended in its last moment."""
+RESTARTED = 40.0
+"""Seconds within which a call that ended in the last moment of its machine has its end in the record: it is asked for
+in the first 4.5 s after a restart, and again when that was cut short by the next kill."""
 
 
 class Visit(NamedTuple):

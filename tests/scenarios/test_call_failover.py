@@ -94,3 +94,57 @@ def test_a_line_may_have_a_no_answer_time_of_its_own() -> None:
     assert room.a.statuses() == [180]
     room.clock.run(0.2)
     assert room.a.statuses() == [180, 408] and len(room.devices[0].cancels) == 1
+
+
+def proving(count: int = 1) -> Switchroom:
+    """Its members want to know who calls."""
+    room = outside(count)
+    for place in room.places.values():
+        assert isinstance(place, Place)
+        place.user, place.secret = "4100", "wonder"
+    return room
+
+
+CHALLENGE = ("proxy-authenticate", 'Digest realm="carrier.example", nonce="n1", algorithm=MD5, qop="auth"')
+
+
+def test_a_challenge_is_answered_with_the_account_of_the_line() -> None:
+    room = proving()
+    room.a.invite()
+    room.b.reply(407, b"", CHALLENGE)
+    again = room.b.got[1]
+    assert again.method == "INVITE" and again.call_id == room.b.got[0].call_id and str(again.cseq) == "2 INVITE"
+    assert 'username="4100"' in (again.get("proxy-authorization") or "")
+    room.b.reply(200, ANSWER)
+    assert room.a.statuses() == [200] and str(room.b.acks[-1].cseq) == "2 ACK"
+
+
+def test_a_proof_that_is_refused_is_not_given_again() -> None:
+    room = proving(2)
+    room.a.invite()
+    room.devices[0].reply(407, b"", CHALLENGE)
+    room.devices[0].reply(407, b"", CHALLENGE)
+    assert len(room.devices[0].got) == 2
+    assert room.a.statuses() == [403]  # an answer as any other: the caller hears it
+
+
+def test_without_an_account_a_challenge_is_a_failure() -> None:
+    room = outside(1)
+    room.a.invite()
+    room.b.reply(407, b"", CHALLENGE)
+    assert len(room.b.got) == 1 and room.a.statuses() == [403]
+
+
+def test_a_line_that_names_its_account_or_nobody() -> None:
+    room = outside(1)
+    place = room.places["line/one"]
+    assert isinstance(place, Place)
+    place.caller = "4100"
+    room.a.invite()
+    assert str(room.b.got[0].from_.uri) == "sip:4100@carrier.example"
+    room = outside(1)
+    place = room.places["line/one"]
+    assert isinstance(place, Place)
+    place.caller = "anonymous"
+    room.a.invite()
+    assert (room.b.got[0].get("from") or "").startswith('"Anonymous" <sip:anonymous@anonymous.invalid>')

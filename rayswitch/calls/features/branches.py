@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rayswitch.calls.attempt import Attempt, Branch, Device, Goal
+from rayswitch.calls.attempt import Attempt, Branch, Device, Goal, Rows
 from rayswitch.calls.carried import (
     ALLOWED_IN_DIALOG,
     SDP_CONTENT,
@@ -134,7 +134,7 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
 
 def who_calls(attempt: Attempt, goal: Goal, domain: str) -> str:
     """The caller as those who are called see him."""
-    if attempt.private:
+    if attempt.private or goal.private:
         return UNKNOWN
     display = f'"{quoted(attempt.display)}" ' if attempt.display else ""
     return f"{display}<sip:{user_part(goal.caller or attempt.caller)}@{domain}>"
@@ -184,7 +184,10 @@ def too_late(call: Call, leg: Leg) -> None:
 def failed(call: Call, branch: Branch, response: Response) -> None:
     """A final failure of one device, unless it only wants to be asked in another way."""
     if rings(branch, call.attempt) and session_timer.raised(branch.leg, response):
-        ask_again(call, branch)
+        longer = str(max(call.settings.session_expires, branch.leg.min_se))
+        ask_again(call, branch, [("session-expires", longer), ("min-se", str(branch.leg.min_se))])
+        return
+    if failover.proves(call, branch, response):
         return
     del call.branches[branch.leg.index]
     if call.attempt is branch.attempt:
@@ -194,16 +197,16 @@ def failed(call: Call, branch: Branch, response: Response) -> None:
         release.settle(call)
 
 
-def ask_again(call: Call, branch: Branch) -> None:
-    """The same INVITE with a longer session interval (RFC 4028 §7.3)."""
+def ask_again(call: Call, branch: Branch, changes: Rows) -> None:
+    """The same INVITE with other headers: a longer session interval (RFC 4028 §7.3), a proof (RFC 3261 §22)."""
     leg = branch.leg
     assert leg.invite is not None
     leg.cseq += 1
     invite = leg.invite.copy()
     invite.remove("via")  # of the transaction that has failed
     invite.set("cseq", f"{leg.cseq} INVITE")
-    invite.set("session-expires", str(max(call.settings.session_expires, leg.min_se)))
-    invite.set("min-se", str(leg.min_se))
+    for name, value in changes:
+        invite.set(name, value)
     leg.invite, leg.early, leg.dialog, leg.confirmed = invite, None, None, None
     branch.row[2] = 0
     branch.key = call.send(leg, invite, responded, branch)

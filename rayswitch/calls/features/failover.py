@@ -13,6 +13,8 @@ from rayswitch.calls.attempt import Attempt, Branch, Goal
 from rayswitch.calls.effects import Free, Seize
 from rayswitch.calls.events import MemberRefused, MemberSeized
 from rayswitch.calls.features import branches, limits, routing
+from rayswitch.calls.routing.route import ANONYMOUS
+from rayswitch.sip.answering import MOST_ANSWERS, Answering, challenges, is_stale
 from rayswitch.sip.message import Response
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ def seized(call: Call, event: MemberSeized) -> None:
         return
     call.held.append([event.member, True, goal.number])
     goal.domain, goal.no_answer = place.domain, place.no_answer
+    goal.private = place.caller == ANONYMOUS
+    goal.caller = place.caller or goal.caller
+    goal.answering = Answering(place.user, place.secret, call.ids.token) if place.user else None
     attempt.sought.remove(goal)
     branches.reach(call, attempt, goal, [[place.uri, place.flow, place.path]], place.bypass)
 
@@ -80,6 +85,21 @@ def overdue(call: Call, index: int) -> None:
     branch = call.branches.get(index)
     if branch is not None and branches.rings(branch, branch.attempt):
         branches.no_answer(call, branch.attempt.first)
+
+
+def proves(call: Call, branch: Branch, response: Response) -> bool:
+    """A member wants to know who calls (RFC 3261 §22.2, 22.3): the INVITE goes again with the proof, once for each who
+    asks and once more for a nonce that was too old."""
+    answering = branch.goal.answering
+    if response.status not in (401, 407) or answering is None or not branches.rings(branch, call.attempt):
+        return False
+    offers = challenges(response)
+    if response.status in answering.offers and not is_stale(offers):
+        return False
+    if branch.leg.cseq > MOST_ANSWERS or not answering.learn(response.status, offers):
+        return False
+    branches.ask_again(call, branch, answering.rows("INVITE", branch.leg.invite.uri if branch.leg.invite else ""))
+    return True
 
 
 def goes_on(call: Call, branch: Branch, response: Response) -> bool:

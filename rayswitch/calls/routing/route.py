@@ -57,7 +57,8 @@ class Place:
     """Where a line or trunk takes a call: as a contact of `Located`, and what it wants besides.
 
     `domain` stands in From and To, "" for ours; `no_answer` seconds of ringing, 0 for the system's; `bypass`: media may
-    go past the switch.
+    go past the switch; `caller` stands in From instead of the caller's number ("anonymous": nobody is named); `user`
+    and `secret` answer the challenges of the other side.
     """
 
     uri: str
@@ -66,6 +67,9 @@ class Place:
     domain: str = ""
     no_answer: float = 0.0
     bypass: bool = False
+    caller: str = ""
+    user: str = ""
+    secret: str = field(default="", repr=False)
 
 
 class Step(NamedTuple):

@@ -1,7 +1,6 @@
 """Lines and trunks, as calls and the dial plan see them: how busy one is, whether it takes a call, where that goes.
 
-A member is named "line/NAME" or "trunk/NAME". Whoever gives it a life implements `Outgoing`; until then there is
-`NoMembers`, where every one of them is down.
+A member is named "line/NAME" or "trunk/NAME". `LineDesk` implements `Outgoing`; in `NoMembers` every one is down.
 """
 
 from __future__ import annotations

@@ -1,0 +1,110 @@
+"""Where a call finds lines and trunks: each has its home at one SIP gateway, and its calls are counted as limits are.
+
+The home says where a call would go, or why it cannot; then the call is counted for the line, wherever that is counted.
+A home that does not answer counts as a line that is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from actors.link import LinkError, Links
+from actors.occupancy import OccupancyDesk
+from actors.outside.outgoing import Seized
+from actors.placement import Placement
+from rayswitch.calls.routing.route import Place
+
+__all__ = ["Here", "LineDesk"]
+
+TOPIC = "outside"
+ASK_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+Answer = list[Any] | str
+"""[place, most outgoing calls], or why there is none."""
+
+
+class Here(Protocol):
+    """The lines and trunks whose home is this process."""
+
+    def place(self, member: str, caller: str, number: str) -> Answer:
+        """Where `member` takes a call to `number`."""
+
+
+class LineDesk:
+    """For the calls of host `me`."""
+
+    def __init__(self, me: str, links: Links, placement: Placement, occupancy: OccupancyDesk) -> None:
+        self.me = me
+        self.links = links
+        self.placement = placement
+        self.occupancy = occupancy
+        self.here: Here | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def serve(self, here: Here) -> None:
+        """Some have their home here."""
+        self.here = here
+        self.links.on(TOPIC, lambda peer, question: here.place(*question))
+
+    def loads(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
+        """`done` with the running calls of each."""
+        self.spawn(self.count(members, done))
+
+    async def count(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
+        """Asked where they are counted."""
+        done([await self.occupancy.count(member) for member in members])
+
+    def seize(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
+        """Count the call `id` for `member`, unless that is down or full; then `done`, at once or later."""
+        if self.here is not None and self.placement.home(member) == self.me:
+            self.found(id, member, self.here.place(member, caller, number), done)
+        else:
+            self.spawn(self.ask(id, member, caller, number, done))
+
+    async def ask(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
+        """The home, over the link."""
+        try:
+            answer: Answer = await self.links.ask(
+                self.placement.home(member), TOPIC, [member, caller, number], ASK_SECONDS
+            )
+        except LinkError as error:
+            log.warning("%s cannot be asked: %s", member, error)
+            answer = f"{member} cannot be asked"
+        self.found(id, member, answer, done)
+
+    def found(self, id: str, member: str, answer: Answer, done: Seized) -> None:
+        """The call may go there, unless there are too many."""
+        if isinstance(answer, str):
+            done(answer)
+            return
+        place, most = answer
+        assert isinstance(place, Place)
+
+        def counted(held: list[list[Any]], full: list[Any] | None) -> None:
+            done(place if full is None else f"{member} is full")
+
+        self.occupancy.seize(id, [[member, True, None, most]], counted)
+
+    def hold(self, id: str, member: str) -> None:
+        """After a restart: this call is one of `member`."""
+        self.occupancy.hold(id, [(member, True)])
+
+    def free(self, id: str, member: str) -> None:
+        """It is so no more."""
+        self.occupancy.free(id, [(member, True)])
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """A task that is held until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def close(self) -> None:
+        """Nobody waits for an answer any more."""
+        for task in list(self.tasks):
+            task.cancel()
