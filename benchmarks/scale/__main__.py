@@ -20,7 +20,7 @@ from benchmarks.scale.inputs import inputs
 from benchmarks.scale.layout import Layout
 from benchmarks.scale.run import Row, measure
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 180)
 LAYOUTS = ("1", "2", "4", "8")
 BOUND = 1.5
 """A call with four gateways on two nodes may cost so many times what one gateway takes."""

@@ -15,7 +15,9 @@ from benchmarks.simulation.costs import Costs
 from benchmarks.simulation.model import Cluster, Load, Outcome
 from benchmarks.simulation.upkeep import Upkeep
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 180)
+NOTHING = float("nan")
+"""Of a cluster in which no call got through there is nothing to draw."""
 FULL = 0.7
 """Busier than this, and waiting grows faster than the load."""
 
@@ -90,13 +92,16 @@ def draw(outcomes: list[Outcome]) -> Path:
     chart, (busy, delay) = pyplot.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
     nodes = [outcome.load.nodes for outcome in outcomes]
     for name in outcomes[0].busy:
-        busy.plot(nodes, [outcome.busy[name] * 100 for outcome in outcomes], marker="o", label=name)
+        busy.plot(nodes, [outcome.busy[name] * 100 or NOTHING for outcome in outcomes], marker="o", label=name)
     busy.axhline(100, color="black", linewidth=1)
     busy.set(xscale="log", yscale="log", xlabel="nodes", ylabel="% of its cores", title="how busy")
     busy.legend(fontsize=8)
     for share in (0.5, 0.99):
         delay.plot(
-            nodes, [percentile(outcome.to_180, share) * 1e3 for outcome in outcomes], marker="o", label=f"p{share:.0%}"
+            nodes,
+            [percentile(outcome.to_180, share) * 1e3 or NOTHING for outcome in outcomes],
+            marker="o",
+            label=f"p{share * 100:.0f}",
         )
     delay.set(xscale="log", yscale="log", xlabel="nodes", ylabel="ms", title="INVITE to 180")
     delay.legend(fontsize=8)
