@@ -5,6 +5,7 @@ arithmetic per request. Kamailio keeps bindings in memory only; rayswitch writes
 answers.
 """
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -50,7 +51,7 @@ class Kamailio:
         for address in self.listen:
             command += ["-l", address]
         self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True)
         self._await_ready()
         return self
 
@@ -74,6 +75,8 @@ class Kamailio:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # workers that did not hear of the end
         self._log.close()
         self._folder.cleanup()
 
