@@ -74,21 +74,23 @@ class Front:
             request.stamp(*flow.remote)
             return respond(request, answer[0], to_tag=self.tag, headers=answer[1])
         header = PROVED.get(request.method)
-        if header is None or request.has(header) or request.to.tag or self.vouched_for(request, flow):
+        if header is None or request.has(header) or request.to.tag:
+            return None
+        if self.outside(request, flow) is not None or self.vouched_for(request, flow):
             return None
         request.stamp(*flow.remote)
         return self.authenticator.challenge(request, flow, now, stale=False)
 
     def outside(self, request: Request, flow: Flow) -> Source | None:
         """The line or trunk that this INVITE comes by, known by its address."""
-        return self.lines.source(request, flow.remote[0]) if self.lines is not None else None
+        if self.lines is None or request.method != "INVITE":
+            return None
+        return self.lines.source(request, flow.remote[0])
 
     def vouched_for(self, request: Request, flow: Flow) -> bool:
         """Does the address that this INVITE comes from stand for the password of its sender?"""
         if request.method != "INVITE":
             return False
-        if self.outside(request, flow) is not None:
-            return True
         if flow.remote[0] not in self.directory.tied:
             return False
         return self.directory.vouches(flow.remote[0], request.from_.uri.user_decoded or "")

@@ -94,19 +94,20 @@ async def sip_process(me: str, config: Config, links: Links) -> Process:
     directory.follow(lines.changed)  # once there are sockets to register over
 
     def status() -> dict[str, Any]:
-        return (
-            gateway.counters()
-            | parts.condition()
-            | protection.guard.counters()
-            | {
-                "calls": calls.open_calls() if calls else 0,
-                "registrations": registrations.count() if registrations else 0,
-                "authentication_failures": authenticator.failures,
-                "failures": front.failures,
-            }
-        )
+        figures = gateway.counters() | parts.condition() | protection.guard.counters()
+        return figures | counted(front, calls, registrations)
 
     return Process(gateway.listeners(), status, drain, close)
+
+
+def counted(front: Front, calls: CallShell | None, registrations: RegistrationShell | None) -> dict[str, Any]:
+    """What lives here, and what has failed."""
+    return {
+        "calls": calls.open_calls() if calls else 0,
+        "registrations": registrations.count() if registrations else 0,
+        "authentication_failures": front.authenticator.failures,
+        "failures": front.failures,
+    }
 
 
 def ground_of(parts: Parts, gateway: SipGateway) -> Ground:

@@ -14,6 +14,7 @@ from rayswitch.lines.events import Answered, Due, Reach, Stop, Unanswered
 from rayswitch.lines.registering import Registering
 from rayswitch.records.lines import Line
 from rayswitch.sip.message import Response
+from rayswitch.sip.uri import Uri
 
 __all__ = ["LineAtWork"]
 
@@ -27,9 +28,8 @@ class LineAtWork(Peer):
         super().__init__(member, record, record.proxy or record.registrar, ground)
         registrar = record.registrar or record.proxy
         number = record.number or record.user
-        host = registrar.partition(":")[2].partition(";")[0]
         account = Account(
-            f"sip:{number}@{record.domain or host}",
+            f"sip:{number}@{record.domain or Uri.parse(registrar).host}",
             registrar,
             record.user,
             record.secret,

@@ -27,6 +27,7 @@ __all__ = ["Lines", "Source"]
 
 log = logging.getLogger(__name__)
 
+MOST_KNOWN = 10_000
 KINDS: dict[type, str] = {Line: "line", Trunk: "trunk"}
 
 
@@ -45,6 +46,8 @@ class Lines:
         self.placement = placement
         self.records: dict[str, Line | Trunk] = {}
         self.networks: dict[str, list[IPv4Network | IPv6Network]] = {}
+        self.known: dict[str, list[str]] = {}
+        """Members by the address that calls came from: looking through all networks for each INVITE would be dear."""
         self.at_work: dict[str, Peer] = {}
 
     def changed(self, rows: Iterable[Row]) -> None:
@@ -60,6 +63,7 @@ class Lines:
             former.close()
         self.records.pop(member, None)
         self.networks.pop(member, None)
+        self.known.clear()
         if record is None:
             return
         self.records[member] = record
@@ -83,15 +87,24 @@ class Lines:
 
     def source(self, request: Request, host: str) -> Source | None:
         """Whose call this INVITE from `host` is; None: nobody's that we know."""
-        if not self.records:
-            return None
-        address = ip_address(host)
-        members = [member for member, found in self.networks.items() if any(address in network for network in found)]
+        members = self.members_at(host) if self.records else None
         if not members:
             return None
         user = str(getattr(request.ruri, "user_decoded", "") or "")
         member = next((name for name in members if user and account_of(self.records[name]) == user), members[0])
         return Source(member, self.records[member].target or user)
+
+    def members_at(self, host: str) -> list[str]:
+        """Those whose calls come from this address."""
+        found = self.known.get(host)
+        if found is None:
+            if len(self.known) >= MOST_KNOWN:
+                self.known.clear()
+            address = ip_address(host)
+            found = self.known[host] = [
+                member for member, networks in self.networks.items() if any(address in network for network in networks)
+            ]
+        return found
 
     def event(self, event: Any) -> None:
         """The answer to a request of one of them, or none."""

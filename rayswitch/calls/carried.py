@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from rayswitch.sdp.session import BadSession, Session, parse
 from rayswitch.sip.message import Message
+from rayswitch.sip.uri import TelUri, Uri
 
 PASSED = frozenset({"subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason"})
 SDP_CONTENT = (("content-type", "application/sdp"),)
@@ -41,6 +42,14 @@ def passed_on(message: Message) -> list[tuple[str, str]]:
     if PASSED.isdisjoint(names):
         return []
     return [(name, value) for name in PASSED.intersection(names) for value in message.get_all(name)]
+
+
+def number_in(uri: Uri, *ours: str) -> str:
+    """The number that a URI names, a whole address (user@host) when its host is none of `ours`; "" without one."""
+    if isinstance(uri, TelUri):
+        return uri.number
+    number, host = str(uri.user_decoded or ""), uri.host.strip("[]").lower()
+    return number if host in ours or not number else f"{number}@{host}"
 
 
 def user_part(number: str) -> str:

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from rayswitch.calls.attempt import Attempt, Branch, Goal, Rows
-from rayswitch.calls.carried import user_part
+from rayswitch.calls.carried import number_in, user_part
 from rayswitch.calls.features import early, routing
 from rayswitch.sip.headers import NameAddr
 from rayswitch.sip.message import BadMessage, Response
-from rayswitch.sip.uri import TelUri
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -51,16 +50,11 @@ def targets(call: Call, branch: Branch, response: Response) -> list[str]:
 
 
 def target(call: Call, branch: Branch, contact: NameAddr) -> str:
-    """One of them."""
+    """One of them; "" when it cannot be read."""
     try:
-        uri = contact.uri
+        return number_in(contact.uri, call.settings.domain, branch.leg.flow.local[0].lower())
     except BadMessage:
         return ""
-    if isinstance(uri, TelUri):
-        return uri.number
-    number, host = str(getattr(uri, "user_decoded", "") or ""), str(getattr(uri, "host", "")).strip("[]").lower()
-    is_ours = host in (call.settings.domain, branch.leg.flow.local[0].lower())
-    return number if is_ours or not number else f"{number}@{host}"
 
 
 def forwarded(call: Call, goal: Goal, number: str, status: int) -> Goal:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.attempt import Attempt, Branch, Goal
-from rayswitch.calls.carried import readable_session, user_part
+from rayswitch.calls.carried import number_in, readable_session, user_part
 from rayswitch.calls.features import answer, branches, exchange, ports, release, reliable, routing, session_timer
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
@@ -23,7 +23,6 @@ from rayswitch.sdp.session import reopened
 from rayswitch.sip.headers import NameAddr
 from rayswitch.sip.message import BadMessage, Request, Response
 from rayswitch.sip.reasons import REASONS
-from rayswitch.sip.uri import TelUri
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -90,13 +89,9 @@ def target(call: Call, leg: Leg, request: Request) -> str | int:
         uri = NameAddr.parse(values[0]).uri
     except BadMessage:
         return 400
-    if isinstance(uri, TelUri):
-        return uri.number or 400
-    if getattr(uri, "headers", None) or (getattr(uri, "params", None) or {}).get("method", "INVITE") != "INVITE":
+    if uri.headers or uri.params.get("method", "INVITE") != "INVITE":
         return 501
-    number, host = str(getattr(uri, "user_decoded", "") or ""), str(getattr(uri, "host", "")).strip("[]").lower()
-    is_ours = host in (call.settings.domain, leg.flow.local[0].lower())
-    return (number if is_ours else f"{number}@{host}") if number else 400
+    return number_in(uri, call.settings.domain, leg.flow.local[0].lower()) or 400
 
 
 def begin(call: Call, transfer: Transfer, number: str) -> None:
