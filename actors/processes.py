@@ -23,6 +23,7 @@ from actors import reference, vocabulary
 from actors.enrolment import Enrolment
 from actors.link import Links
 from actors.logs import write_log
+from actors.member_feed import MemberFeed, about, first_members
 from actors.placement import SWITCHBOARD, hosts_of
 from actors.rundir import run_dir
 from rayswitch.config import Config
@@ -62,13 +63,21 @@ class HostProcess:
     """The host `host_id` of the switch with these settings (``Config.to_dict``), in a process of its own.
 
     `identity`: kind, key and home of the one entity that lives in it, and whether it has lived before; nobody dials
-    such a process.
+    such a process. `seat`: its number among those of its kind on the node, which says what share of the node's ports it
+    has.
     """
 
     def __init__(
-        self, host_id: str, settings: dict[str, Any], node: str = "", address: str = "", identity: Sequence[Any] = ()
+        self,
+        host_id: str,
+        settings: dict[str, Any],
+        node: str = "",
+        address: str = "",
+        seat: int | None = None,
+        identity: Sequence[Any] = (),
     ) -> None:
         self.id = host_id
+        self.seat = seat
         self.identity = tuple(identity)
         self.config = Config.from_dict(settings)
         self.epoch = time.time_ns()
@@ -78,6 +87,7 @@ class HostProcess:
         self.enrolment: Enrolment | None = None
         self.enrolled: asyncio.Task[None] | None = None
         self.process: Any = None
+        self.feed: MemberFeed | None = None
         self.failure = ""
         self.again = False
 
@@ -112,39 +122,48 @@ class HostProcess:
         self.links.on("links", lambda peer, payload: self.links.status(MOST_HOSTS))
         self.links.on("drain", lambda peer, payload: self.process.drain() if self.process else None)
         self.links.on("close", self._close)
-        await self.links.start()
-        self.process = await self._composed()
+        members = await first_members(self.config, self.id)
+        await self.links.start()  # from here on others greet: the Switchboard has to listen before the next await
+        self.feed = MemberFeed(self.id, self.links, members)
+        self.process = await self._composed(self.feed)
         self.links.on_up(self._greet)
         if self.address:
             self._enrol()
-        self.links.connect([SWITCHBOARD] if self.id[0] == "m" else [SWITCHBOARD, *hosts_of(self.config)])
+        self.feed.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*THRESHOLDS)
         self.failure = ""
         log.info("%s is ready", self.id)
 
-    async def _composed(self) -> Any:
+    async def _composed(self, feed: MemberFeed) -> Any:
         if self.id == SWITCHBOARD:
-            from actors.switchboard import Switchboard
-
-            return Switchboard(self.config, self.links, ray_actors(self.config))
+            return await self._switchboard(feed)
         from actors import composition
 
         if self.identity:
             kind, key, home, again = self.identity
             identity = composition.Identity(kind, key, home, again or self.again)
-            return await composition.own_process(self.id, self.config, self.links, identity)
-        return await composition.compose(self.id, self.config, self.links)
+            return await composition.own_process(self.id, self.config, self.links, feed, identity)
+        return await composition.compose(self.id, self.config, self.links, feed, self.seat)
+
+    async def _switchboard(self, feed: MemberFeed) -> Any:
+        from actors.ray_hosts import RayHosts
+        from actors.switchboard import Switchboard
+
+        hosts = RayHosts(self.config.to_dict())
+        switchboard = Switchboard(self.config, self.links, feed, hosts, ray_actors(self.config))
+        await switchboard.start(None if self.again or self.address else hosts_of(self.config))
+        return switchboard
 
     def _status(self) -> dict[str, Any]:
         return (self.process.status() if self.process else {}) | {"links": self.links.status()}
 
     def _greet(self, peer: str, epoch: int, is_new: bool) -> None:
         """Tell the Switchboard who we are: it knows nothing when it comes back."""
-        if peer == SWITCHBOARD:
-            about = {"pid": os.getpid(), "epoch": self.epoch, "listeners": list(self.process.listeners)}
-            self.links.tell(SWITCHBOARD, "member", about | {"endpoints": list(self.links.endpoints)})
+        if peer == SWITCHBOARD and self.feed is not None:
+            greeting = about(self.links, self.feed.members, list(self.process.listeners), os.getpid())
+            self.links.tell(SWITCHBOARD, "member", greeting)
 
     def _enrol(self) -> None:
         """Get a certificate and listen for other nodes. This node is served meanwhile."""
@@ -215,11 +234,13 @@ def ray_actors(config: Config) -> Any:
     return RayActors(config.to_dict())
 
 
-async def _begin(self: HostProcess, host_id: str, settings: dict[str, Any], *identity: Any) -> None:
+async def _begin(
+    self: HostProcess, host_id: str, settings: dict[str, Any], *identity: Any, seat: int | None = None
+) -> None:
     """``__init__`` of the Ray actors: an asynchronous one, so that it runs on the actor's loop."""
     import ray
 
-    HostProcess.__init__(self, host_id, settings, *_here(), identity)
+    HostProcess.__init__(self, host_id, settings, *_here(), seat, identity)
     again = ray.get_runtime_context().was_current_actor_reconstructed
     await self.start(again)
 

@@ -6,22 +6,26 @@ this data directory, which processes belong to the switch, by the signs that the
 ``census.py``).
 """
 
+import contextlib
 import json
 import os
+import socket
 import tempfile
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
+from secrets import token_hex
 
 from actors.census import Signs
 from rayswitch.config import Config
 
-__all__ = ["Record", "digest", "make_run_dir", "run_dir"]
+__all__ = ["Record", "digest", "identity", "make_run_dir", "run_dir"]
 
 SOCKET_ADDRESS = 107
 LONGEST_NAME = 24  # of a socket file: a host id or a client's, ".sock"
 RECORD = "switch.json"
+IDENTITY = "identity"
 
 
 def run_dir(config: Config) -> Path:
@@ -42,6 +46,21 @@ def make_run_dir(config: Config) -> Path:
         raise PermissionError(f"{path} belongs to another user")
     path.chmod(0o700)
     return path
+
+
+def identity(config: Config) -> str:
+    """Who this switch is, among those that could use its store: made once, kept in its data folder."""
+    path = Path(config.data) / IDENTITY
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{IDENTITY}.{os.getpid()}")
+        fresh.write_text(f"{socket.gethostname()}-{token_hex(8)}\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)  # whoever comes second has the name of the first
+        fresh.unlink()
+        return path.read_text().strip()
 
 
 def digest(config: Config) -> str:

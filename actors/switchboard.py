@@ -1,8 +1,8 @@
-"""The Switchboard: who is a member, which version of the extensions is current, and the operator's questions.
+"""The Switchboard: which hosts there are, which version of the extensions is current, and the operator's questions.
 
-Nothing on the path of a call asks it. When it dies, Ray starts it again; its members greet it over their links, and
-what it needs to know is back. It pushes version numbers, not extensions: a gateway reads what changed from the
-store itself.
+Nothing on the path of a call asks it. When it dies, Ray starts it again; the store has the last snapshot of the members
+(``member_desk.py``), they greet it over their links, and what it needs to know is back. It pushes version numbers, not
+extensions: a gateway reads what changed from the store itself.
 
 Questions come on topic "control" as ``[command, arguments]`` from the command line, which is a mere client of our link
 socket; answers are plain data. Live SIP messages flow from the gateways (topic "trace", switched on and off by the same
@@ -25,9 +25,12 @@ from actors.alarms import Alarms
 from actors.cdr_files import CdrFiles
 from actors.link import LinkError, Links
 from actors.link_authority import LinkAuthority
+from actors.member_desk import KINDS, MemberDesk
+from actors.member_feed import MemberFeed
 from actors.own_actors import Actors, OwnActors
-from actors.placement import SWITCHBOARD, hosts_of, is_own
-from actors.rundir import Record, run_dir
+from actors.placement import SWITCHBOARD, is_own
+from actors.ray_hosts import Hosts
+from actors.rundir import Record, identity, run_dir
 from rayswitch.config import Config
 from rayswitch.store import Extensions, Store, StoreError
 
@@ -51,17 +54,20 @@ log = logging.getLogger(__name__)
 class Switchboard:
     """What lives in the Switchboard's process; it has the shape of a `Process`."""
 
-    def __init__(self, config: Config, links: Links, actors: Actors | None = None) -> None:
-        """`actors`: how those of single entities are started, where there are any."""
+    def __init__(
+        self, config: Config, links: Links, feed: MemberFeed, ray: Hosts | None = None, actors: Actors | None = None
+    ) -> None:
+        """`ray`: how hosts are started, `actors`: how those of single entities are, where there are any."""
         self.config = config
         self.links = links
         self.listeners: list[str] = []
-        self.members: dict[str, Row] = {}
+        self.greetings: dict[str, Row] = {}
         self.restarts: dict[str, int] = {}
         self.version = -1
         self.alarms = Alarms()
         self.files = CdrFiles(config.store, Path(config.data) / "cdr") if config.cdr.daily_csv == "yes" else None
         self.authority = LinkAuthority(config, links)
+        self.desk = MemberDesk(config, links, feed, self.alarms, identity(config), ray)
         self.own = OwnActors(config, links, actors, self._node_of, self._ended) if actors is not None else None
         self._tracing: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -69,16 +75,21 @@ class Switchboard:
         links.on("control", self._control)
         links.on("trace", self._traced)
         links.on_down(self._left)
+
+    async def start(self, expected: list[str] | None) -> None:
+        """Be the Switchboard; `expected`: the hosts of a switch that starts. Raises Held: another one is."""
+        await self.desk.start(expected)
         self._spawn(self._poll())
 
     # Members.
 
     def _joined(self, peer: str, about: Row) -> None:
-        known = self.members.get(peer)
+        known = self.greetings.get(peer)
         if known is not None and known["epoch"] != about["epoch"]:
             self.restarts[peer] = self.restarts.get(peer, 0) + 1
             log.warning("%s is back as process %d", peer, about["pid"])
-        self.members[peer] = about
+        self.greetings[peer] = about
+        self.desk.greeted(peer, about)
         if peer[0] == "s":
             self.links.tell(peer, "config", max(self.version, 0))
             if self._tracing:
@@ -89,24 +100,29 @@ class Switchboard:
             self._tracing.discard(peer)
             if not self._tracing:
                 self._gateways("trace", False)
-        elif peer in self.members:
+        elif peer in self.greetings:
             log.warning("%s is down", peer)
 
     def _up(self) -> list[str]:
-        return [host for host in hosts_of(self.config) if host in self.members and self.links.alive(host)]
+        return [host for host in self._hosts() if host in self.greetings and self.links.alive(host)]
+
+    def _hosts(self) -> list[str]:
+        """Those that are not given up, in the order of their kinds."""
+        members = self.desk.members
+        return [host for letter in KINDS for host in members.ids(letter)]
 
     def _everybody(self) -> list[str]:
         """With those of single entities."""
         single = self.own.hosts() if self.own is not None else []
-        return self._up() + [host for host in single if host in self.members and self.links.alive(host)]
+        return self._up() + [host for host in single if host in self.greetings and self.links.alive(host)]
 
     def _node_of(self, host: str) -> str:
         """The node that a member is on; "" when it is not known, or there is only one."""
-        return str(self.members.get(host, {}).get("endpoints", [""])[0])
+        return str(self.greetings.get(host, {}).get("endpoints", [""])[0])
 
     def _ended(self, host: str) -> None:
         """One of a single entity is no more."""
-        self.members.pop(host, None)
+        self.greetings.pop(host, None)
         self.restarts.pop(host, None)
 
     def _gateways(self, topic: str, payload: Any) -> None:
@@ -182,7 +198,7 @@ class Switchboard:
         alarms = [{"host": host, **alarm} for host, figure in figures.items() for alarm in figure.pop("alarms", [])]
         alarms += [{"host": SWITCHBOARD, **alarm} for alarm in self.alarms.rows()]
         processes = await asyncio.to_thread(self._processes, record)
-        hosts = hosts_of(self.config)
+        hosts = self._hosts()
         return {
             "ready": bool(record and record.ready) and len(self._up()) == len(hosts),
             "version": _installed("rayswitch"),
@@ -225,7 +241,7 @@ class Switchboard:
         figures = await self._ask(everybody, "status", None)
         us: Row = {"pid": os.getpid(), "epoch": self.links.epoch}
         rows = [(SWITCHBOARD, "switchboard", us)]
-        rows += [(host, self._role(host), self.members[host]) for host in everybody]
+        rows += [(host, self._role(host), self.greetings[host]) for host in everybody]
         return [self._actor(*row, memory, figures.get(row[0], {})) for row in rows]
 
     def _role(self, host: str) -> str:
@@ -294,6 +310,7 @@ class Switchboard:
     async def close(self) -> None:
         if self.own is not None:
             await self.own.close()
+        await self.desk.close()
         for task in self._tasks:
             task.cancel()
 

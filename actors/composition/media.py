@@ -9,13 +9,14 @@ from typing import Any
 
 from actors.composition.parts import Process
 from actors.link import Links
+from actors.member_feed import MemberFeed
 from gateways.media.gateway import MediaGateway
 from rayswitch.config import Config
 
 
-async def media_process(me: str, config: Config, links: Links) -> Process:
-    """Everything of MediaGateway `me`; the port range is shared out evenly among the media gateways."""
-    gateway = MediaGateway(me, addresses(config), share(config, int(me[1:])), time.monotonic)
+async def media_process(me: str, config: Config, links: Links, feed: MemberFeed, seat: int) -> Process:
+    """Everything of MediaGateway `me`; the port range is shared out evenly among the media gateways of a node."""
+    gateway = MediaGateway(me, addresses(config), share(config, seat), time.monotonic)
     await gateway.start()
     orders: dict[str, Callable[..., Any]] = {
         "lease": lambda peer, need, like, family: gateway.lease(need + spare(gateway, like), family, peer),
@@ -44,7 +45,7 @@ def spare(gateway: MediaGateway, like: int) -> int:
 
 
 def share(config: Config, index: int) -> range:
-    """The ports of media gateway number `index`: an even start, an even number of ports."""
+    """The ports of media gateway number `index` of a node: an even start, an even number of ports."""
     ports = config.media.ports
     each = (ports.last - ports.first + 1) // config.media.gateways // 2 * 2
     return range(ports.first + index * each, ports.first + (index + 1) * each)

@@ -15,6 +15,7 @@ from actors.alarms import Alarms
 from actors.composition.parts import Parts, Process
 from actors.home_journal import HomeJournal
 from actors.link import Links
+from actors.member_feed import MemberFeed
 from actors.placement import SWITCHBOARD
 from actors.registration import KIND as REGISTRATION
 from actors.routing import RemoteRouter
@@ -43,12 +44,12 @@ class Identity(NamedTuple):
 class Single:
     """What both kinds have in common: the Switchboard hears how they are, their home that they are there."""
 
-    def __init__(self, me: str, config: Config, links: Links, identity: Identity) -> None:
+    def __init__(self, me: str, config: Config, links: Links, feed: MemberFeed, identity: Identity) -> None:
         self.links = links
         self.identity = identity
         self.state = "starting"
         self.journal = HomeJournal(links, identity.home)
-        self.parts = Parts(me, config, links, Alarms(), self.journal)
+        self.parts = Parts(me, config, links, feed, Alarms(), self.journal)
         self.parts.host.retired = self.retired
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -209,13 +210,13 @@ class SingleRegistration(Single):
         return self.parts.condition() | {"registrations": self.shell.count()}
 
 
-STARTS: dict[str, Callable[[str, Config, Links, Identity], Awaitable[Process]]] = {
+STARTS: dict[str, Callable[[str, Config, Links, MemberFeed, Identity], Awaitable[Process]]] = {
     "call": lambda *parts: SingleCall(*parts).start(),
     REGISTRATION: lambda *parts: SingleRegistration(*parts).start(),
 }
 """By kind; service instances get their line here."""
 
 
-async def own_process(me: str, config: Config, links: Links, identity: Identity) -> Process:
+async def own_process(me: str, config: Config, links: Links, feed: MemberFeed, identity: Identity) -> Process:
     """Everything that lives in process `me`, started and ready."""
-    return await STARTS[identity.kind](me, config, links, identity)
+    return await STARTS[identity.kind](me, config, links, feed, identity)

@@ -15,6 +15,7 @@ from actors.host import Host
 from actors.journal.verbs import Writes
 from actors.link import Links
 from actors.media_desk import BATCH, MediaDesk
+from actors.member_feed import MemberFeed
 from actors.occupancy import OccupancyDesk
 from actors.outside.desk import LineDesk
 from actors.placement import Placement, numbered
@@ -67,11 +68,12 @@ class RandomOctets:
 class Parts:
     """What entities need, made once a process."""
 
-    def __init__(self, me: str, config: Config, links: Links, alarms: Alarms, writes: Writes) -> None:
+    def __init__(self, me: str, config: Config, links: Links, feed: MemberFeed, alarms: Alarms, writes: Writes) -> None:
         loop = asyncio.get_running_loop()
         self.me = me
         self.config = config
         self.links = links
+        self.feed = feed
         self.clock = time.monotonic
         self.wall = time.time
         self.wheel = Wheel(loop)

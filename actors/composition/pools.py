@@ -8,15 +8,16 @@ from typing import Any
 from actors.composition.parts import Process
 from actors.composition.stored import StoredParts
 from actors.link import Links
+from actors.member_feed import MemberFeed
 from actors.routing import RemoteRouter
 from actors.sip_port import RemoteSip
 from rayswitch.config import Config
 from rayswitch.sip.flow import Flow
 
 
-async def call_process(me: str, config: Config, links: Links) -> Process:
+async def call_process(me: str, config: Config, links: Links, feed: MemberFeed) -> Process:
     """A host of calls; their SIP goes through the gateways."""
-    parts = StoredParts(me, config, links)
+    parts = StoredParts(me, config, links, feed)
     await asyncio.to_thread(parts.refresh)
     calls = await parts.serve_calls(RemoteSip(me, links), RemoteRouter(links))
     parts.lists(calls, None)
@@ -30,9 +31,9 @@ async def call_process(me: str, config: Config, links: Links) -> Process:
     return Process([], status, drain, parts.close)
 
 
-async def registration_process(me: str, config: Config, links: Links) -> Process:
+async def registration_process(me: str, config: Config, links: Links, feed: MemberFeed) -> Process:
     """A home of registrations; keep-alives go out through the gateway that owns the flow."""
-    parts = StoredParts(me, config, links)
+    parts = StoredParts(me, config, links, feed)
 
     def ping(uri: str, flow: Flow) -> None:
         links.tell(flow.gateway or "s0", "sip.keep-alive", [uri, flow])

@@ -13,6 +13,7 @@ from actors.composition.stored import StoredParts
 from actors.directory_feed import DirectoryFeed
 from actors.front import Front
 from actors.link import Links
+from actors.member_feed import MemberFeed
 from actors.outside.lines import Lines
 from actors.outside.peer import Ground
 from actors.peers import LinkPeers
@@ -42,9 +43,9 @@ NONCE_LIFETIME = 300.0
 """Seconds a phone may use one nonce before it is asked again, with stale=true."""
 
 
-async def sip_process(me: str, config: Config, links: Links) -> Process:
+async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -> Process:
     """Everything of SipGateway `me`."""
-    parts = StoredParts(me, config, links)
+    parts = StoredParts(me, config, links, feed)
     peers = LinkPeers(me, [f"s{n}" for n in range(config.sip.gateways)], links)
     gateway = make_gateway(parts, peers)
     await asyncio.to_thread(parts.refresh)

@@ -10,6 +10,7 @@ from actors.call import CallShell
 from actors.composition.parts import Parts
 from actors.journal import Journal
 from actors.link import Links
+from actors.member_feed import MemberFeed
 from actors.own_records import OwnRecords
 from actors.recall import Recall, copy_of, journal_of
 from actors.registration import RegistrationShell
@@ -25,7 +26,7 @@ MEGABYTE = 1 << 20
 class StoredParts(Parts):
     """Parts that take up from the store what lives here, and write for those that live alone."""
 
-    def __init__(self, me: str, config: Config, links: Links) -> None:
+    def __init__(self, me: str, config: Config, links: Links, feed: MemberFeed) -> None:
         alarms = Alarms()
         self.journal = Journal(
             config.store,
@@ -34,7 +35,7 @@ class StoredParts(Parts):
             copy=copy_of(config, me),
             limit=config.limits.journal * MEGABYTE,
         )
-        super().__init__(me, config, links, alarms, self.journal)
+        super().__init__(me, config, links, feed, alarms, self.journal)
         self.recall = Recall(config, me, self.journal)
         self.own = OwnRecords(
             links, self.journal, lambda kind, key, host: self.recall.entity(kind, key, host, self.wall())

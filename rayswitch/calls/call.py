@@ -282,6 +282,11 @@ class Call:
         return self.out
 
 
+def media_gateway(plain: list[Any]) -> str:
+    """The media gateway of a call, from its snapshot; "" when it has none."""
+    return str(plain[4][0]) if plain[4] else ""
+
+
 SDP_HEADERS = (("content-type", "application/sdp"),)
 
 HANDLERS: dict[type, Callable[[Call, Any], None]] = table.EVENTS | {
@@ -292,4 +297,4 @@ HANDLERS: dict[type, Callable[[Call, Any], None]] = table.EVENTS | {
     TimerFired: Call.timer,
 }
 
-__all__ = ["ALLOW", "Call", "Settings"]
+__all__ = ["ALLOW", "Call", "Settings", "media_gateway"]

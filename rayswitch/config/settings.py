@@ -290,6 +290,20 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """When a process, or a node, is given up and others take over what it had; times in seconds."""
+
+    node_silent: float = setting(
+        seconds(0.5, 600), 2.0, "Silence of all processes of a node, on their links, after which it is given up."
+    )
+    host_silent: float = setting(
+        seconds(1, DAY),
+        10.0,
+        "Silence of one process of a node that lives, after which it is given up: longer than its restart takes.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """Who is listened to, for each SIP gateway.  Bans are shared by all gateways."""
 
@@ -332,6 +346,7 @@ class Config:
     limits: Limits = Limits()
     protection: Protection = Protection()
     links: Links = Links()
+    members: Members = Members()
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values (str, int, float, list, dict), as they would stand in the file."""

@@ -121,7 +121,7 @@ class Members:
         return [self.version, self.shares, self.settled, hosts, dict(self.adopts), dict(self.fences), seats]
 
     @classmethod
-    def of_plain(cls, plain: list[Any]) -> Members:
+    def of(cls, plain: list[Any]) -> Members:
         """The inverse of `plain`."""
         version, shares, settled, hosts, adopts, fences, seats = plain
         members = {row[0]: Member.of(row) for row in hosts}

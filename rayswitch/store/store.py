@@ -97,6 +97,10 @@ class Store:
         rows = self.rows("SELECT id, host, answered, snapshot FROM call" + where, *values)
         return [(call, home, bool(answered), unpacked(snapshot)) for call, home, answered, snapshot in rows]
 
+    def owners(self) -> list[tuple[str, str]]:
+        """(id, host) of the calls in the journal."""
+        return [(call, host) for call, host in self.rows("SELECT id, host FROM call")]
+
     def setting(self, key: str) -> str | None:
         """The value that was put under `key`."""
         for (value,) in self.rows("SELECT value FROM setting WHERE key = ?", key):
@@ -111,6 +115,14 @@ class Store:
             value,
         )
 
+    def put_new_setting(self, key: str, value: str) -> bool:
+        """Keep `value` under `key` if there is nothing yet; was it so?"""
+        return self.execute(_PUT_NEW, key, value) == 1
+
+    def change_setting(self, key: str, old: str, new: str) -> bool:
+        """Put `new` in the place of `old`; False when something else is there."""
+        return self.execute("UPDATE setting SET value = ? WHERE key = ? AND value = ?", new, key, old) == 1
+
     def count_up(self, key: str) -> int:
         """The next number of the counter `key`, from 1.  Inside a transaction: whoever else counts with it waits until
         that ends, so that a higher number is never seen before a lower one."""
@@ -121,7 +133,7 @@ class Store:
         """32 random bytes that are the same for everybody who asks this store for `name`, for ever."""
         key = f"secret.{name}"
         if self.setting(key) is None:  # looked at first: a store that is full or locked can still be read
-            self.execute(_PUT_NEW, key, secrets.token_hex(32))
+            self.put_new_setting(key, secrets.token_hex(32))
         return bytes.fromhex(self.setting(key) or "")
 
     @contextmanager

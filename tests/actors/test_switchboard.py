@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from actors.link import LinkError, Links
+from actors.member_feed import MemberFeed
 from actors.rundir import make_run_dir, run_dir
 from actors.switchboard import Switchboard
 from rayswitch.config import Config
+from rayswitch.members import Members
 from rayswitch.store import Store
 
 
@@ -54,7 +56,8 @@ async def stage(where: Path) -> AsyncIterator[tuple[Config, Switchboard, Gateway
     Store.open(config.store).close()
     links = Links("sw", 1, run_dir(config))
     await links.start()
-    board = Switchboard(config, links)
+    board = Switchboard(config, links, MemberFeed("sw", links, Members()))
+    await board.start(["m0", "s0"])
     gateway, media = Gateway("s0", 1, config), Gateway("m0", 1, config)
     client = Links("cli1", 1, run_dir(config), listens=False)
     for one in (gateway, media, client):

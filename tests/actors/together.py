@@ -18,6 +18,7 @@ import uvloop
 from actors import vocabulary  # noqa: F401 (what crosses a link)
 from actors.composition import Identity, Process, compose, own_process
 from actors.link import Links
+from actors.member_feed import MemberFeed, about, first_members
 from actors.own_actors import Own
 from actors.placement import SWITCHBOARD, hosts_of, is_own
 from actors.reference import attach, attached
@@ -77,16 +78,20 @@ class Together:
         single = any(kind.is_single for kind in config.actors.kinds.values())
         self.actors = OnThisLoop(self) if single else None
         self.links: dict[str, Links] = {}
+        self.feeds: dict[str, MemberFeed] = {}
         self.processes: dict[str, Process | Switchboard] = {}
         self.phones = ExitStack()
+        self.ran: set[str] = set()
+        """Hosts that have been started before."""
 
     async def start(self, *hosts: str) -> None:
         for host in hosts:
             links = self.links[host] = await self.linked(host)
-            process = self.processes[host] = await self.composed(host, links)
-            self.greet(links, process)
+            feed = self.feeds[host] = MemberFeed(host, links, await first_members(self.config, host))
+            process = self.processes[host] = await self.composed(host, links, feed)
+            self.greet(links, process, feed)
         for host in hosts:
-            self.links[host].connect([SWITCHBOARD, *hosts_of(self.config)])
+            self.feeds[host].start()
 
     async def linked(self, host: str) -> Links:
         """The links of a new process of `host`."""
@@ -94,23 +99,26 @@ class Together:
         await links.start()
         return links
 
-    async def composed(self, host: str, links: Links) -> Process | Switchboard:
-        if host == SWITCHBOARD:
-            return Switchboard(self.config, links, self.actors)
-        return await compose(host, self.config, links)
+    async def composed(self, host: str, links: Links, feed: MemberFeed) -> Process | Switchboard:
+        if host != SWITCHBOARD:
+            return await compose(host, self.config, links, feed)
+        switchboard = Switchboard(self.config, links, feed, None, self.actors)
+        await switchboard.start(hosts_of(self.config) if host not in self.ran else None)
+        return switchboard
 
     async def start_single(self, own: Own, again: bool = False) -> None:
         """The process of one entity, for the first time or after `kill`."""
         links = Links(own.host, next(epochs), run_dir(self.config), listens=False)
         await links.start()
         self.links[own.host] = links
+        feed = self.feeds[own.host] = MemberFeed(own.host, links, await first_members(self.config, own.host))
         here = attached()
         identity = Identity(own.kind, own.key, own.home, again)
-        begun = asyncio.create_task(own_process(own.host, self.config, links, identity))
+        begun = asyncio.create_task(own_process(own.host, self.config, links, feed, identity))
         await asyncio.sleep(0)
         attach(here)  # as many hosts as there are share this process
         self.processes[own.host] = process = await begun
-        self.greet(links, process)
+        self.greet(links, process, feed)
         links.connect([SWITCHBOARD, *hosts_of(self.config)])
 
     def single(self, kind: str, state: str = "busy") -> list[Own]:
@@ -119,10 +127,10 @@ class Together:
         assert isinstance(board, Switchboard) and board.own is not None
         return [own for own in board.own.living.values() if (own.kind, own.state) == (kind, state)]
 
-    @staticmethod
-    def greet(links: Links, process: Process | Switchboard) -> None:
-        about = {"pid": 1, "epoch": links.epoch, "listeners": process.listeners}
-        links.on_up(lambda peer, epoch, new: links.tell(peer, "member", about) if peer == SWITCHBOARD else None)
+    def greet(self, links: Links, process: Process | Switchboard, feed: MemberFeed) -> None:
+        self.ran.add(links.me)
+        greeting = lambda: about(links, feed.members, process.listeners, 1)  # noqa: E731
+        links.on_up(lambda peer, epoch, new: links.tell(peer, "member", greeting()) if peer == SWITCHBOARD else None)
 
     async def kill(self, host: str) -> None:
         links, process = self.links.pop(host, None), self.processes.pop(host, None)

@@ -56,7 +56,7 @@ class Board:
 
     def successor(self) -> Board:
         """The Switchboard died; the next one knows what was kept and nothing else."""
-        return Board(Membership(self.machine.terms, Members.of_plain(self.members.plain())), self.now + 1)
+        return Board(Membership(self.machine.terms, Members.of(self.members.plain())), self.now + 1)
 
 
 def three_nodes() -> Board:
