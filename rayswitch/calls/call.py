@@ -14,6 +14,7 @@
     relay      OPTIONS, INFO, MESSAGE inside the dialog
     release    CANCEL, BYE, timers, figures, the CDR
     revival    after a restart: who is still there?
+    relocation it goes on from elsewhere, and both sides are told
 
     phases:   setup → ringing → (answering) → answered → ending
                   └────────┴───────────┴─────────────────↗
@@ -78,9 +79,9 @@ class Call:
     """One call; `id` names its entity and, through the tags, every message of its dialogs."""
 
     __slots__ = (
-        "a", "attempt", "b", "branches", "counting", "exchange", "gateway", "held", "id", "ids", "media", "now",
-        "offset", "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays", "transfer",
-        "wish", "wishes",
+        "a", "attempt", "b", "branches", "counting", "exchange", "former", "gateway", "held", "id", "ids", "media",
+        "moving", "now", "offset", "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays",
+        "transfer", "wish", "wishes",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
@@ -111,9 +112,13 @@ class Call:
         self.serial = 0
         self.strays: dict[tuple[str, str], Leg] = {}
         """Half calls that were answered in vain and sent home, by their Call-ID and remote tag."""
+        self.former: MediaPlan | None = None
+        """Ports that it had before it moved, until both sides know."""
+        self.moving: list[str] = []
+        """Sides that have to be told where the call is now."""
         self.record: CallRecord | None = None
-        self.counting = False
-        """Are the media figures still to come?"""
+        self.counting = 0
+        """How many media gateways have to say yet what they counted."""
         self.recorded = False
 
     def handle(self, event: Any, now: float) -> list[Any]:

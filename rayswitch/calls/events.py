@@ -118,6 +118,14 @@ class MediaGatewayRestarted:
 
 
 @dataclass(slots=True)
+class Relocated:
+    """The call is here from now on, or reached in another way, or its media gateway is "lost" or "leaves": both sides
+    have to be told."""
+
+    media: str
+
+
+@dataclass(slots=True)
 class Release:
     """An order to end the call (shutdown, operator): BYE or CANCEL to everybody, and a CDR with `cause`."""
 

@@ -105,6 +105,17 @@ class MediaPlan:
         unused = [port[0] for stream in self.streams for key, port in stream.ports.items() if key not in stream.joined]
         return ReleaseMedia(self.gateway, unused, self.connected)
 
+    def afresh(self) -> MediaPlan:
+        """The same streams without ports: those that there were are lost."""
+        plan = type(self)(self.families["a"])
+        plan.families = dict(self.families)
+        for known in self.streams:
+            stream = Stream()
+            stream.remotes = dict(known.remotes)
+            stream.generation = known.generation + 1
+            plan.streams.append(stream)
+        return plan
+
     def snapshot(self) -> list[Any]:
         """Plain values, msgpack-able."""
         streams = [

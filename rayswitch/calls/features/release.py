@@ -19,6 +19,7 @@ from rayswitch.sip.message import Message, Response, respond
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
+    from rayswitch.calls.media_plan import MediaPlan
     from rayswitch.sip.events import RequestReceived
 
 RECORD_WAIT = 2.0
@@ -147,15 +148,21 @@ def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> 
     call.phase, call.wish, call.attempt, call.transfer = "ending", None, None, None
     call.wishes.clear()
     call.record.close(call.wall, side, status, cause, q850_of(reason))
-    media = call.media
-    if media is not None and media.gateway:
-        call.out.append(media.release())
-        call.counting = media.connected
+    give_back(call, call.media)
+    give_back(call, call.former)
+    call.former = None
     limits.free_all(call)
     settle(call)
     if not call.recorded:
         call.save()
         call.start(RECORD_WAIT, "record")
+
+
+def give_back(call: Call, media: MediaPlan | None) -> None:
+    """Its ports; what was counted there comes in a moment."""
+    if media is not None and media.gateway:
+        call.out.append(media.release())
+        call.counting += media.connected
 
 
 def settle(call: Call) -> None:
@@ -165,10 +172,10 @@ def settle(call: Call) -> None:
 
 
 def figures(call: Call, event: MediaFigures) -> None:
-    """What the media gateway counted."""
+    """What the media gateway counted; a call that has moved has had several."""
     assert call.record is not None
-    call.record.figures = event.streams
-    call.counting = False
+    call.record.figures = [*call.record.figures, *event.streams]
+    call.counting = max(0, call.counting - 1)
     settle(call)
 
 

@@ -16,6 +16,7 @@ from rayswitch.calls.features import (
     relay,
     release,
     reliable,
+    relocation,
     revival,
     routing,
     session_timer,
@@ -25,8 +26,8 @@ from rayswitch.calls.features import (
 )
 
 FEATURES: tuple[ModuleType, ...] = (
-    setup, routing, limits, failover, ports, branches, answer, exchange, reliable, relay, release, revival,
-    session_timer, silence, transfer,
+    setup, routing, limits, failover, ports, branches, answer, exchange, reliable, relay, release, relocation,
+    revival, session_timer, silence, transfer,
 )  # fmt: skip
 
 Take = Callable[..., None]
