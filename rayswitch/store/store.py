@@ -83,8 +83,9 @@ class Store:
     def take_calls(self, of: str, by: str) -> list[tuple[str, str, bool, Any]]:
         """Let `by` adopt the calls of host `of`, which is dead: what that still writes of them is ignored."""
         with self.transaction():
+            taken = self.calls(of)
             self.execute("UPDATE call SET host = ? WHERE host = ?", by, of)
-        return self.calls(by)
+        return [(call, by, answered, snapshot) for call, _, answered, snapshot in taken]
 
     def bans(self, after: float) -> list[tuple[str, float, str, float]]:
         """(address, until, reason, made) of all that last beyond `after` (unix seconds), the oldest first."""

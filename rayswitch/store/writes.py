@@ -23,6 +23,7 @@ __all__ = [
     "drop_binding",
     "drop_call",
     "drop_expired_bindings",
+    "move_call",
     "packed",
     "put_ban",
     "put_binding",
@@ -97,6 +98,12 @@ STATEMENTS: dict[str, Statement] = {
         " SET answered = excluded.answered, snapshot = excluded.snapshot WHERE call.host = excluded.host",
     ),
     "drop_call": Statement("call", 1, "DELETE FROM call WHERE id = ? AND host = ?"),
+    "move_call": Statement(
+        "call",
+        1,
+        "WITH moved (id, heir, host) AS (VALUES (?, ?, ?)) UPDATE call SET host = (SELECT heir FROM moved)"
+        " WHERE id = (SELECT id FROM moved) AND host = (SELECT host FROM moved)",
+    ),
     "put_ban": Statement(
         "ban",
         1,
@@ -152,6 +159,11 @@ def put_call(call: str, host: str, answered: bool, snapshot: Any) -> Write:
 def drop_call(call: str, host: str) -> Write:
     """The call of `host` is over and its rows are written."""
     return Write("drop_call", (text(call), host))
+
+
+def move_call(call: str, host: str, heir: str) -> Write:
+    """The call of `host` is that of `heir` from now on; what it writes of it counts since."""
+    return Write("move_call", (text(call), heir, host))
 
 
 def put_ban(address: str, until: float, reason: str, made: float) -> Write:
