@@ -1,27 +1,19 @@
-"""Calls as entity actors: `CallShell` does what the calls of this host want done, `CallDesk` opens and reaches calls.
-
-A call lives where its placement says: in the gateway where its INVITE landed, or in a host of the call pool. Its id
-carries that host, so whoever has one of its tags can reach it without asking anybody.
-"""
+"""Calls as entity actors: `CallShell` does what the calls of a host want done; `call_desk.py` opens and finds them."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors.host import Host, Kind
 from actors.journal.verbs import Writes
-from actors.link import Links
 from actors.media_desk import MediaDesk
 from actors.outside.outgoing import split
-from actors.placement import Placement
 from actors.reference import Ref
 from actors.registration import Location
 from actors.routing import Numbers
 from actors.sip_port import SipPort
-from actors.warm_calls import WarmCalls
 from gateways.wheel import Wheel
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
@@ -35,12 +27,14 @@ from rayswitch.calls.events import (
     MemberRefused,
     MemberSeized,
     Release,
+    Relocated,
     Routed,
     TimerFired,
 )
 from rayswitch.calls.routing.route import Dialled, Place
 from rayswitch.sip.events import RequestReceived
-from rayswitch.sip.identifiers import Identifiers, owner_of, tag_parts
+from rayswitch.sip.flow import Flow
+from rayswitch.sip.identifiers import Identifiers, owner_of
 from rayswitch.sip.message import Request, respond
 from rayswitch.store import writes
 
@@ -85,6 +79,11 @@ class CallShell:
         self.ended_calls = 0
         self.filed: set[str] = set()
         """Calls that are still here though their record is on its way to the store."""
+        self.coming: set[str] = set()
+        """Dead hosts whose calls are ours and not here yet; what comes for these meanwhile is in `early`."""
+        self.early: list[tuple[str, Any]] = []
+        self.given: dict[str, str] = {}
+        """Who has the calls that we gave away."""
         host.define(KIND, Kind(perform=self.perform, failed=self.failed, unknown=self.unknown))
 
     def offset(self) -> float:
@@ -107,16 +106,52 @@ class CallShell:
 
     def resume(self, id: str, snapshot: Any) -> None:
         """Take up one call."""
-        call = Call.restore(id, snapshot, self.settings, self.ids, self.offset())
-        self.host.adopt(KIND, id, call)
+        self.begin(self.restored(id, snapshot))
+
+    def restored(self, id: str, snapshot: Any) -> Call:
+        """A call as it was."""
+        return Call.restore(id, snapshot, self.settings, self.ids, self.offset())
+
+    def begin(self, call: Call) -> None:
+        """It goes on here."""
+        self.host.adopt(KIND, call.id, call)
         for effect in call.resume(self.clock()):
-            self.perform(id, effect)
+            self.perform(call.id, effect)
 
     def restarted(self, gateway: str) -> None:
         """A media gateway has lost its memory: every call it carries describes itself again."""
         for id, call in list(self.host.entities(KIND)):
             if call.media is not None and call.media.gateway == gateway:
                 self.host.tell(KIND, id, MediaGatewayRestarted())
+
+    # -- calls that change their place (see `succession.py`) -----------------------------------------------------------
+
+    def take_over(self, call: Call, media: str) -> None:
+        """The call of another host is ours."""
+        try:
+            self.begin(call)
+            self.host.tell(KIND, call.id, Relocated(media))
+        except Exception:
+            log.exception("call %s cannot be taken over and is dropped", call.id)
+            self.host.retire(KIND, call.id)
+
+    def came(self, host: str) -> None:
+        """All calls of that host are here."""
+        self.coming.discard(host)
+        early, self.early = self.early, []
+        for id, message in early:
+            self.host.tell(KIND, id, message)
+
+    def relocate(self, id: str, media: str) -> None:
+        """A gateway that one of our calls used is given up."""
+        self.host.tell(KIND, id, Relocated(media))
+
+    def give_away(self, id: str, heir: str) -> None:
+        """The call is that host's from now on, in the store, too."""
+        self.given[id] = heir
+        self.numbers.occupancy.free(id)
+        self.journal.append(writes.move_call(id, self.me, heir))
+        self.host.retire(KIND, id)
 
     def release_all(self, cause: str) -> None:
         """BYE, CANCEL and CDR for everything that runs."""
@@ -174,7 +209,17 @@ class CallShell:
         self.numbers.occupancy.free(id, counted)
 
     def locate(self, id: str, effect: fx.Locate) -> None:
-        self.location.look_up(effect.aor, lambda contacts: self.host.tell(KIND, id, Located(contacts, effect.aor)))
+        def done(contacts: list[Any]) -> None:
+            found = self.host.peek(KIND, id)
+            gateway = found[0].gateway if found else ""
+            reached = [[uri, self.way(uri, Flow.of(flow), gateway), path] for uri, flow, path in contacts]
+            self.host.tell(KIND, id, Located(reached, effect.aor))
+
+        self.location.look_up(effect.aor, done)
+
+    def way(self, uri: str, flow: Flow, gateway: str) -> Flow:
+        """To a device, for a call that begins; one behind NAT hears nobody but the gateway that it registered by."""
+        return self.sip.reach(flow, gateway, new=flow.remote[0] in uri)
 
     def reserve(self, id: str, effect: fx.ReserveMedia) -> None:
         def done(gateway: str, ports: list[Any] | None) -> None:
@@ -244,8 +289,13 @@ class CallShell:
             log.exception("call %s: %s after an error", id, type(effect).__name__)
 
     def unknown(self, id: str, message: Any) -> None:
-        """A message for a call that is over: 481 to a request (RFC 3261 §12.2.2), silence to the rest."""
-        if isinstance(message, RequestReceived):
+        """A message for a call that is over: 481 to a request (RFC 3261 §12.2.2), silence to the rest. One that is not
+        here yet, or not any more, gets it."""
+        if id in self.given:
+            self.host.tell_ref(Ref(KIND, id, self.given[id]), message)
+        elif self.coming and owner_of(id) in self.coming:
+            self.early.append((id, message))
+        elif isinstance(message, RequestReceived):
             self.sip.perform(id, fx.Respond(message.server, respond(message.request, 481)))
 
     def rows(self) -> list[list[Any]]:
@@ -272,70 +322,3 @@ PERFORM: dict[type, Callable[[CallShell, str, Any], None]] = {
     fx.Record: CallShell.record,
     fx.Ended: CallShell.ended,
 }
-
-
-class CallDesk:
-    """Opens calls where the placement wants them, and refers to calls anywhere."""
-
-    def __init__(self, links: Links, placement: Placement, ids: Callable[[str], Identifiers]) -> None:
-        self.links = links
-        self.placement = placement
-        self.ids = ids
-        self.turn = itertools.count()
-        self.shell: CallShell | None = None
-        """Set when calls live in this very process."""
-        self.warm: WarmCalls | None = None
-        """Set in a gateway when each call is to have an actor of its own."""
-
-    def open(self, invited: Invited) -> Ref | None:
-        """A new call; None when no process could take it."""
-        waiting = self.warm.take() if self.warm is not None else None
-        if waiting is not None:
-            return self.open_at(*waiting, invited)
-        if not self.placement.overflows:
-            return None
-        if self.shell is not None:
-            ref = self.shell.create(self.ids(self.shell.me).call())
-            ref.tell(invited)
-            return ref
-        hosts = [host for host in self.placement.hosts if self.links.alive(host)]
-        if not hosts:
-            return None
-        owner = hosts[next(self.turn) % len(hosts)]
-        return self.open_at(owner, self.ids(owner).call(), invited)
-
-    def open_at(self, owner: str, id: str, invited: Invited) -> Ref:
-        """In another process."""
-        self.links.tell(owner, "call.open", [id, invited])
-        return self.ref(id, owner)
-
-    def serve(self, shell: CallShell) -> None:
-        """This process is of the call pool: take the calls that gateways open here."""
-        self.shell = shell
-        self.links.on("call.open", self.opened)
-
-    def opened(self, peer: str, payload: list[Any]) -> None:
-        """A gateway has opened a call here."""
-        del peer
-        id, invited = payload
-        assert self.shell is not None
-        self.shell.create(id).tell(invited)
-
-    def exists(self, ref: Ref) -> bool:
-        """Is this call in this process?"""
-        return self.shell is not None and self.shell.host.has(KIND, ref.key)
-
-    def ref(self, id: str, owner: str) -> Ref:
-        """The call `id`, which lives on `owner`."""
-        return Ref(KIND, id, owner)
-
-    def named(self, tag: str | None) -> Ref | None:
-        """The call that a tag of ours names; None for any other tag, and for a host that there is not: anybody can
-        write one, and must not make us wait for it."""
-        parts = tag_parts(tag or "")
-        owner = owner_of(parts[0]) if parts else None
-        return self.ref(parts[0], owner) if parts and owner and self.knows(owner) else None
-
-    def knows(self, owner: str) -> bool:
-        """Is there such a host of calls?"""
-        return owner in self.placement.hosts or (self.warm is not None and self.warm.knows(owner))

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from actors.call import CallDesk
+from actors.call_desk import CallDesk
 from actors.outside.lines import Lines, Source
 from actors.outside.outgoing import PREFIXES
 from actors.registration import Location
@@ -148,7 +148,7 @@ class Front:
             wall = self.wall()
             account = self.directory.get(number)
             nat = account.options.nat if account else "auto"
-            order = registrar.read(request, event.flow, None, wall, nat)
+            order = registrar.read(request, self.gateway.flows.lasting(event.flow), None, wall, nat)
             self.location.register(
                 self.directory.aor(number), order, lambda result: self.registered(event, result, wall)
             )
@@ -186,7 +186,8 @@ class Front:
             target = f"{target}@{request.ruri.host}"
         account = self.directory.get(caller)
         name = (not is_anonymous(request) and request.from_.display) or (account.name if account else "")
-        invited = Invited((self.owner, event.server), request, event.flow, caller, name, target, caller)
+        flow = self.gateway.flows.lasting(event.flow)
+        invited = Invited((self.owner, event.server), request, flow, caller, name, target, caller)
         self.open(event, invited)
 
     def from_outside(self, event: RequestReceived, source: Source) -> None:
@@ -195,7 +196,8 @@ class Front:
         caller = "" if is_private(request) else str(request.from_.uri.user_decoded or "")
         name = request.from_.display if caller else ""
         server = (self.owner, event.server)
-        self.open(event, Invited(server, request, event.flow, caller, name, source.target, source.member))
+        flow = self.gateway.flows.lasting(event.flow)
+        self.open(event, Invited(server, request, flow, caller, name, source.target, source.member))
 
     def open(self, event: RequestReceived, invited: Invited) -> None:
         """Hand the INVITE to a new call, unless there is no place for one."""

@@ -83,6 +83,12 @@ class Links:
             if name != self.me:
                 self.peering.keep(name)
 
+    def forget(self, peer: str) -> None:
+        """That host is no more: no link to it, and no answer from it any more."""
+        self.peering.forget(peer)
+        self.book.forget(peer)
+        self._lost(peer)
+
     def on(self, topic: str, handler: Handler) -> None:
         """`handler(peer, payload)`: what it returns, or what that awaits, answers an ask."""
         self._handlers[topic] = handler

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from actors.link import LinkError, Links
+from rayswitch.members import AWAY, DEAD, UP, Members
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class MediaDesk:
         self.ahead = ahead
         links.on("figures", lambda peer, payload: figures(*payload))
         self.order = deque(gateways)
+        self.near: set[str] = set()
+        """Those on our node: tried first."""
         self.stock: dict[Stock, list[Port]] = {}
         self.batch: dict[Stock, int] = {}
         """How many are taken ahead, where it is more than `ahead`."""
@@ -54,6 +57,15 @@ class MediaDesk:
         self.asked: dict[Stock, asyncio.Task[int | None]] = {}
         """The question under way."""
         self.tasks: set[asyncio.Task[Any]] = set()
+
+    def follow(self, members: Members) -> None:
+        """These are the media gateways from now on."""
+        gateways = members.ids("m", UP, AWAY)
+        if gateways:
+            self.order = deque(gateways)
+            self.near = {host for host in gateways if members.hosts[host].node == self.links.book.node}
+        for gateway in {gateway for gateway, _ in self.stock if members.state(gateway) == DEAD}:
+            self.forget(gateway)
 
     def reserve(self, gateway: str, families: list[int], done: Done) -> None:
         """`done(gateway, ports)` with one [port, address] for each family, at once when in stock; None: refused."""
@@ -67,11 +79,12 @@ class MediaDesk:
         self.spawn(self.ask_and_serve(candidates, families, done))
 
     def candidates(self, gateway: str) -> list[str]:
-        """That one, or all that are up, the next in turn first."""
+        """That one, or all that are up: those on our node first, the next in turn at the head."""
         if gateway:
             return [gateway]
         self.order.rotate(-1)
-        return [candidate for candidate in self.order if self.links.alive(candidate)]
+        alive = [candidate for candidate in self.order if self.links.alive(candidate)]
+        return sorted(alive, key=lambda candidate: candidate not in self.near) if self.near else alive
 
     def take(self, gateway: str, families: list[int]) -> list[Port] | None:
         """All ports from stock or none."""

@@ -79,8 +79,7 @@ class MemberFeed:
                 peering.fence(host, epoch)
         for peer in peering.peers():
             if peer.kept and peer.name != SWITCHBOARD and not self._is_living(peer.name):
-                peering.forget(peer.name)
-                book.forget(peer.name)
+                self.links.forget(peer.name)
         for member in self.members:
             if member.is_living and member.epoch:
                 book.update(member.id, Endpoints(member.node, member.address, member.port), member.epoch)

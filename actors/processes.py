@@ -27,12 +27,14 @@ from actors.member_feed import MemberFeed, about, first_members
 from actors.placement import SWITCHBOARD, hosts_of
 from actors.rundir import run_dir
 from rayswitch.config import Config
+from rayswitch.members import Isolation
 
 __all__ = ["ROLES", "HostProcess", "actor_class", "entity_class"]
 
 THRESHOLDS = (50_000, 20, 50)
 RETRY_FIRST, RETRY_MOST = 0.05, 2.0
 ENROL_SECONDS = 20.0
+LOOK_SECONDS = 0.25
 MOST_HOSTS = 100_000
 RAY_SECONDS = 5.0
 
@@ -86,6 +88,7 @@ class HostProcess:
         self.links = self._new_links()
         self.enrolment: Enrolment | None = None
         self.enrolled: asyncio.Task[None] | None = None
+        self.looking: asyncio.Task[None] | None = None
         self.process: Any = None
         self.feed: MemberFeed | None = None
         self.failure = ""
@@ -130,6 +133,8 @@ class HostProcess:
         if self.address:
             self._enrol()
         self.feed.start()
+        if self.address and self.id != SWITCHBOARD:
+            self.looking = asyncio.get_running_loop().create_task(self._look_around(self.feed))
         gc.collect()
         gc.freeze()
         gc.set_threshold(*THRESHOLDS)
@@ -187,6 +192,15 @@ class HostProcess:
     async def certify(self, host: str, epoch: int, request: str) -> list[Any]:
         """The Switchboard's answer to a process that has no certificate for links yet, or a useless one."""
         return list(await self.process.authority.grant(host, epoch, request))
+
+    async def _look_around(self, feed: MemberFeed) -> None:
+        """End when this node is cut off from all others, before they take over what we have."""
+        isolation = Isolation(self.node, self.config.members.node_silent / 2, LOOK_SECONDS)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if isolation.look(feed.members, self.links.peers(), self.links.alive(SWITCHBOARD)):
+                log.critical("%s: this node is cut off from the others, who take over: ending", self.id)
+                os._exit(1)
 
     async def _close(self, peer: str, payload: Any) -> None:
         if self.process is not None:

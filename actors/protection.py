@@ -14,6 +14,7 @@ from typing import Any
 
 from actors.directory_feed import Row
 from actors.link import Links
+from actors.peers import LinkPeers
 from actors.recall import Recall
 from gateways.sip.gateway import SipGateway
 from gateways.sip.kernel_filter import MOST
@@ -32,21 +33,21 @@ LATEST = sum(MOST.values())
 
 
 class Protection:
-    """Guards `gateway`; `others` are the ids of the other SIP gateways."""
+    """Guards `gateway`; `peers` are the other SIP gateways."""
 
     def __init__(
         self,
         config: Config,
         gateway: SipGateway,
         authenticator: Authenticator,
-        others: Sequence[str],
+        peers: LinkPeers,
         links: Links,
         recall: Recall,
         wall: Callable[[], float],
     ) -> None:
         self.recall = recall
         self.gateway = gateway
-        self.others = others
+        self.peers = peers
         self.links = links
         self.journal = recall.journal
         self.wall = wall
@@ -61,7 +62,7 @@ class Protection:
         links.on("blame", lambda peer, payload: self.blame(*payload))
         links.on("ban", lambda peer, payload: self.take(Ban(*payload)))
         links.on("bans", self.reload)
-        links.on_up(lambda peer, epoch, new: self.share(peer) if peer in others else None)
+        links.on_up(lambda peer, epoch, new: self.share(peer) if peer in peers.others else None)
 
     async def start(self) -> None:
         """What was banned before; once the sockets are bound."""
@@ -84,11 +85,11 @@ class Protection:
 
     def failed(self, host: str, user: str) -> None:
         """A wrong password or an unknown user, of somebody who is really there; every gateway counts it."""
-        for other in self.others:
+        for other in self.peers.others:
             self.links.tell(other, "blame", [host, user])
         ban = self.blame(host, user)
         if ban is not None:
-            for other in self.others:  # one that was started a moment ago has not counted them all
+            for other in self.peers.others:  # one that was started a moment ago has not counted them all
                 self.links.tell(other, "ban", list(ban))
 
     def blame(self, host: str, user: str) -> Ban | None:

@@ -18,7 +18,7 @@ from typing import Any
 from actors.journal import Journal
 from rayswitch.config import Config
 from rayswitch.config.database import POSTGRESQL, SQLITE
-from rayswitch.store import Store, StoreError, copying
+from rayswitch.store import Store, StoreError, copying, writes
 
 __all__ = ["Recall", "copy_of", "journal_of"]
 
@@ -80,6 +80,21 @@ class Recall:
         with self.known() as store:
             rows = [row for row in store.bindings(now) if mine(row[0])]
         return [row for row in self.journal.pending().bindings(rows) if mine(row[0])]
+
+    def newest_bindings(self, mine: Callable[[str], bool], now: float) -> list[tuple[str, Any, float]]:
+        """The same of the database alone, after others have written there. Raises StoreError while it is away."""
+        with Store.open(self.config.store) as store:
+            rows = [row for row in store.bindings(now) if mine(row[0])]
+        return [row for row in self.journal.pending().bindings(rows) if mine(row[0])]
+
+    def take_calls(self, host: str) -> list[tuple[str, Any]]:
+        """(id, snapshot) of the calls of a dead host, which are ours from now on. Raises StoreError."""
+        with Store.open(self.config.store) as store:
+            rows = store.take_calls(host, self.me)
+        if self.copy:
+            with Store.open(self.copy) as copy:
+                copy.apply([writes.put_call(id, owner, answered, plain) for id, owner, answered, plain in rows])
+        return [(id, plain) for id, _, _, plain in rows]
 
     def calls(self) -> list[tuple[str, Any]]:
         """(id, snapshot) of the calls that were here."""

@@ -68,6 +68,10 @@ class RegistrationShell:
         """Is it here, awake or asleep?"""
         return self.host.has(KIND, aor) or aor in self.asleep
 
+    def known(self) -> list[str]:
+        """Addresses-of-record that are here, awake or asleep."""
+        return [*self.asleep, *(aor for aor, _ in self.host.entities(KIND))]
+
     def drop(self, aor: str) -> None:
         """It lives elsewhere."""
         self.asleep.pop(aor, None)
@@ -77,7 +81,8 @@ class RegistrationShell:
         """The rows of the store that live here, at the start."""
         now = self.wall()
         self.asleep |= {aor: snapshot for aor, snapshot, expires in rows if expires > now}
-        self.waking = asyncio.get_running_loop().create_task(self.wake_all())
+        if self.waking is None or self.waking.done():
+            self.waking = asyncio.get_running_loop().create_task(self.wake_all())
 
     async def wake_all(self) -> None:
         """Wake the sleepers in small groups, leaving the loop to the traffic in between."""
@@ -164,6 +169,7 @@ class RegistrationShell:
 
 WAKE_GROUP = 50
 ASK_SECONDS = 3.0
+SEEK_SECONDS, AGAIN_SECONDS, ATTEMPTS = 2.0, 0.2, 3
 
 PERFORM: dict[type, Callable[[RegistrationShell, str, Any], None]] = {
     fx.SaveBindings: RegistrationShell.save,
@@ -175,7 +181,7 @@ PERFORM: dict[type, Callable[[RegistrationShell, str, Any], None]] = {
 
 
 class Registrations(Protocol):
-    """Those of a home: a `RegistrationShell`, or a `RegistrationHome` that knows more of them elsewhere."""
+    """Those of a home: a `Homecoming`, or a `RegistrationHome` that knows more of them elsewhere."""
 
     def tell(self, aor: str, event: Any) -> None:
         """To the registration of `aor`."""
@@ -193,7 +199,7 @@ class Location:
         self.placement = placement
         self.wall = wall
         self.shell: Registrations | None = None
-        """Set when this host is a home itself."""
+        """Set when this host is a home itself, or may become one."""
         self.tasks: set[asyncio.Task[None]] = set()
 
     def serve(self, shell: Registrations) -> None:
@@ -211,14 +217,29 @@ class Location:
 
     def deliver(self, aor: str, event: Any, done: Done) -> None:
         """Here or at the home."""
-        home = self.placement.home(aor)
-        if home == self.me and self.shell is not None:
+        if self.placement.home(aor) == self.me and self.shell is not None:
             event.token = done
             self.shell.tell(aor, event)
             return
-        task = asyncio.get_running_loop().create_task(self.ask(home, aor, event, done))
+        task = asyncio.get_running_loop().create_task(self.seek(aor, event, done))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    async def seek(self, aor: str, event: Any, done: Done) -> None:
+        """Over the link to the home; when that restarts, or is the home no more, once more wherever it is then."""
+        for attempt in range(1, ATTEMPTS + 1):
+            home = self.placement.home(aor)
+            if home == self.me and self.shell is not None:
+                event.token = done
+                self.shell.tell(aor, event)
+                return
+            try:
+                done(await self.links.ask(home, "registration", [aor, event], SEEK_SECONDS))
+                return
+            except LinkError as error:
+                log.warning("registration %s at %s, attempt %d: %s", aor, home, attempt, error)
+            await asyncio.sleep(AGAIN_SECONDS)
+        done(None)
 
     async def ask(self, home: str, aor: str, event: Any, done: Done) -> None:
         """Over the link; a home that restarts is asked once more."""
@@ -235,11 +256,17 @@ class Location:
         """Another host wants something of a registration that lives here."""
         del peer
         aor, event = payload
+        if not self.is_home(aor):
+            raise LinkError(f"{self.me} is not the home of {aor}")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         event.token = lambda value: None if future.done() else future.set_result(value)
         assert self.shell is not None
         self.shell.tell(aor, event)
         return future
+
+    def is_home(self, aor: str) -> bool:
+        """Is it ours? An actor of its own (placement `actor`) has no other and asks nobody."""
+        return self.me not in self.placement.hosts or self.placement.home(aor) == self.me
 
     def close(self) -> None:
         """Nobody waits for an answer any more."""

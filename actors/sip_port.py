@@ -10,8 +10,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from actors.link import Links
+from actors.ways import Ways
 from gateways.sip.gateway import SipGateway
 from rayswitch.calls import effects as fx
+from rayswitch.members import Members
+from rayswitch.sip.flow import Flow
 
 
 class SipPort(Protocol):
@@ -19,6 +22,13 @@ class SipPort(Protocol):
 
     def perform(self, entity: str, effect: Any) -> None:
         """Do `Respond`, `SendRequest`, `CancelRequest`, `SendAck` or `RepeatAnswer` for the call `entity`."""
+
+    def reach(self, flow: Flow, gateway: str, new: bool = False) -> Flow:
+        """The way to where `flow` leads, now: one of `gateway` when its own is no more; what is `new` does not begin
+        by way of one that is drained."""
+
+    def follow(self, members: Members) -> None:
+        """Which gateways there are."""
 
 
 class LocalSip:
@@ -36,6 +46,14 @@ class LocalSip:
         else:
             self.remote.perform(entity, effect)
 
+    def reach(self, flow: Flow, gateway: str, new: bool = False) -> Flow:
+        """As this gateway knows, whose calls these are."""
+        del gateway
+        return self.gateway.flows.reach(flow, new)
+
+    def follow(self, members: Members) -> None:
+        """The gateway follows them itself."""
+
 
 class RemoteSip:
     """The gateway is another process: the effect travels as it is."""
@@ -43,10 +61,19 @@ class RemoteSip:
     def __init__(self, owner: str, links: Links) -> None:
         self.owner = owner
         self.links = links
+        self.ways = Ways(links)
 
     def perform(self, entity: str, effect: Any) -> None:
         """Tell the gateway; when it is down the transaction died with it, and its retransmissions find another."""
         self.links.tell(gateway_of(effect), "sip", [entity, effect])
+
+    def reach(self, flow: Flow, gateway: str, new: bool = False) -> Flow:
+        """As the members say."""
+        return self.ways.reach(flow, gateway, new)
+
+    def follow(self, members: Members) -> None:
+        """They have the ways."""
+        self.ways.follow(members)
 
 
 def gateway_of(effect: Any) -> str:

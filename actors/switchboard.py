@@ -27,6 +27,7 @@ from actors.link import LinkError, Links
 from actors.link_authority import LinkAuthority
 from actors.member_desk import KINDS, MemberDesk
 from actors.member_feed import MemberFeed
+from actors.node_desk import NodeDesk
 from actors.own_actors import Actors, OwnActors
 from actors.placement import SWITCHBOARD, is_own
 from actors.ray_hosts import Hosts
@@ -68,6 +69,7 @@ class Switchboard:
         self.files = CdrFiles(config.store, Path(config.data) / "cdr") if config.cdr.daily_csv == "yes" else None
         self.authority = LinkAuthority(config, links)
         self.desk = MemberDesk(config, links, feed, self.alarms, identity(config), ray)
+        self.nodes = NodeDesk(self.desk, self._ask)
         self.own = OwnActors(config, links, actors, self._node_of, self._ended) if actors is not None else None
         self._tracing: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -175,9 +177,11 @@ class Switchboard:
     async def _control(self, peer: str, payload: list[Any]) -> Any:
         command, arguments = payload
         answer = COMMANDS.get(command)
-        if answer is None:
-            raise LinkError(f"there is no command {command}")
-        return await answer(self, peer, arguments)
+        if answer is not None:
+            return await answer(self, peer, arguments)
+        if command in self.nodes.commands:
+            return await self.nodes.commands[command](arguments)
+        raise LinkError(f"there is no command {command}")
 
     async def _ask(self, hosts: list[str], topic: str, payload: Any) -> dict[str, Any]:
         """Answers by host; those that do not answer are left out."""

@@ -47,6 +47,7 @@ ROWS: dict[int, tuple[type, ...]] = {
         events.MemberSeized,
         events.MemberRefused,
         events.MediaSilent,
+        events.Relocated,
     ),
     60: (
         effects.Respond,

@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from actors.call import CallDesk, CallShell
+from actors.call import CallShell
+from actors.call_desk import CallDesk
 from actors.composition.parts import RandomOctets
 from actors.front import Front
 from actors.host import Host

@@ -115,6 +115,7 @@ class SingleCall(Single):
             shell.take_in([(key, snapshot)] if snapshot is not None else [])
             if not parts.host.has("call", key):
                 self.spawn(self.finish())
+        await parts.follow()
         parts.lists(shell, None)
         self.begin("busy" if self.identity.again else "idle")
         return Process([], self.status, self.drain, parts.close)

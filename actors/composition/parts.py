@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actors.alarms import Alarms
-from actors.call import CallDesk, CallShell
+from actors.call import CallShell
+from actors.call_desk import CallDesk
 from actors.host import Host
 from actors.journal.verbs import Writes
 from actors.link import Links
@@ -23,11 +24,13 @@ from actors.reference import attach
 from actors.registration import Location, RegistrationShell
 from actors.routing import Numbers, Routing
 from actors.sip_port import SipPort
+from actors.succession import Succession
 from gateways.wheel import Wheel
 from rayswitch.calls.call import Settings
 from rayswitch.calls.events import MediaFigures, MediaSilent
 from rayswitch.calls.registration import Rules
 from rayswitch.config import Config
+from rayswitch.members import DEAD, Members
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
 
@@ -86,9 +89,31 @@ class Parts:
         self.location = Location(me, links, Placement.of("registration", config), self.wall)
         self.calls = CallDesk(links, Placement.of("call", config), self.identifiers)
         self.occupancy = OccupancyDesk(me, links, self.location.placement)
-        self.line_homes = Placement(numbered("s", config.sip.gateways))
+        self.line_homes = Placement(numbered("s", config.sip.gateways), letter="s")
         self.outgoing = LineDesk(me, links, self.line_homes, self.occupancy)
         self.media: MediaDesk | None = None
+        self.succession: Succession | None = None
+
+    async def follow(self) -> None:
+        """Act upon the snapshots of the members from now on: first everybody learns where things are, then they move.
+
+        Actors of single registrations stay where they are: their homes are the hosts of the configuration.
+        """
+        self.feed.watch(self.placed)
+        if self.media is not None:
+            self.feed.watch(self.media.follow)
+        if self.succession is not None:
+            self.feed.watch(self.succession.follow)
+
+    def placed(self, members: Members) -> None:
+        """Where everything is."""
+        self.calls.follow(members)
+        self.line_homes.follow(members)
+        if not self.location.placement.single:
+            before = self.location.placement.hosts
+            self.location.placement.follow(members)
+            if before != self.location.placement.hosts:
+                self.occupancy.moved(host for host in before if members.state(host) == DEAD)
 
     def identifiers(self, owner: str) -> Identifiers:
         """Identifiers that carry `owner`."""
@@ -135,9 +160,15 @@ class Parts:
             self.wall,
         )
         self.calls.serve(shell)
+        self.succession = Succession(shell, self.links, self.heritage)
         self.links.on("media.silent", lambda peer, what: self.host.tell("call", what[0], MediaSilent(what[1])))
         self.links.on_up(lambda peer, epoch, new: self.media_up(shell, peer, new) if peer[0] == "m" else None)
         return shell
+
+    def heritage(self, host: str) -> list[tuple[str, Any]]:
+        """(id, snapshot) of the calls of a dead host, which are ours from now on. Blocks."""
+        del host
+        return []
 
     def call_settings(self) -> Settings:
         """What calls have to know of switch.yaml."""
@@ -169,6 +200,8 @@ class Parts:
     async def close(self) -> None:
         """Give the leases back, write what is queued; nothing fires and nothing waits any more."""
         self.location.close()
+        if self.succession is not None:
+            self.succession.close()
         self.occupancy.close()
         self.outgoing.close()
         if self.media is not None:

@@ -20,6 +20,7 @@ async def call_process(me: str, config: Config, links: Links, feed: MemberFeed) 
     parts = StoredParts(me, config, links, feed)
     await asyncio.to_thread(parts.refresh)
     calls = await parts.serve_calls(RemoteSip(me, links), RemoteRouter(links))
+    await parts.follow()
     parts.lists(calls, None)
 
     async def drain() -> None:
@@ -40,6 +41,7 @@ async def registration_process(me: str, config: Config, links: Links, feed: Memb
 
     await asyncio.to_thread(parts.refresh)
     registrations = await parts.serve_registrations(ping)
+    await parts.follow()
     parts.lists(None, registrations)
 
     def status() -> dict[str, Any]:

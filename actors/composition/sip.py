@@ -46,7 +46,8 @@ NONCE_LIFETIME = 300.0
 async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -> Process:
     """Everything of SipGateway `me`."""
     parts = StoredParts(me, config, links, feed)
-    peers = LinkPeers(me, [f"s{n}" for n in range(config.sip.gateways)], links)
+    peers = LinkPeers(me, links)
+    feed.watch(peers.follow)
     gateway = make_gateway(parts, peers)
     await asyncio.to_thread(parts.refresh)
     secret = await asyncio.to_thread(parts.recall.secret, "nonce")
@@ -63,18 +64,19 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     lines = Lines(ground_of(parts, gateway), parts.line_homes)
     parts.outgoing.serve(lines)
     front.lines = lines
-    protection = Protection(config, gateway, authenticator, peers.others, links, parts.recall, parts.wall)
+    protection = Protection(config, gateway, authenticator, peers, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
     directory.follow(router.changed)
     registrations: RegistrationShell | None = None
     calls: CallShell | None = None
-    if me in parts.location.placement.hosts:
+    if parts.location.placement.letter == "s":
         registrations = await parts.serve_registrations(lambda uri, flow: keep_alive(gateway, uri, flow))
     if parts.calls.placement.single:
         parts.calls.warm = WarmCalls(links, parts.clock)
-    if me in parts.calls.placement.hosts:
+    if parts.calls.placement.letter == "s":
         calls = await parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)), router)
     serve_remote(gateway, links)
+    await parts.follow()
     TraceFeed(gateway, links, parts.wall)
     parts.lists(calls, registrations, lines.rows)
 
@@ -93,6 +95,7 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
         raise
     await protection.start()
     directory.follow(lines.changed)  # once there are sockets to register over
+    feed.watch(lambda members: lines.moved())
 
     def status() -> dict[str, Any]:
         figures = gateway.counters() | parts.condition() | protection.guard.counters()
@@ -143,7 +146,7 @@ def make_gateway(parts: Parts, peers: LinkPeers) -> SipGateway:
             certificates,
         )
 
-    gateway = SipGateway(me, layer, parts.wheel, parts.clock, sockets, peers if peers.others else None)
+    gateway = SipGateway(me, layer, parts.wheel, parts.clock, sockets, peers)
     peers.serve(gateway.forwarded, gateway.send, gateway.cancel_forwarded)
     return gateway
 

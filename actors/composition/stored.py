@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from actors.alarms import Alarms
 from actors.call import CallShell
 from actors.composition.parts import Parts
+from actors.homecoming import Homecoming
 from actors.journal import Journal
 from actors.link import Links
 from actors.member_feed import MemberFeed
@@ -37,6 +39,7 @@ class StoredParts(Parts):
         )
         super().__init__(me, config, links, feed, alarms, self.journal)
         self.recall = Recall(config, me, self.journal)
+        self.homecoming: Homecoming | None = None
         self.own = OwnRecords(
             links, self.journal, lambda kind, key, host: self.recall.entity(kind, key, host, self.wall())
         )
@@ -51,17 +54,35 @@ class StoredParts(Parts):
 
     async def serve_registrations(self, ping: Callable[[str, Flow], None]) -> RegistrationShell:
         """Make this process a home of registrations, and take in those of the store that live here."""
-        now = self.wall()  # all of this before anybody can ask for one
-        rows = await asyncio.to_thread(self.recall.bindings, self.is_home, now)
         shell = self.registration_shell(ping)
         self.occupancy.serve()
         if self.location.placement.single:
+            now = self.wall()  # all of this before anybody can ask for one
+            rows = await asyncio.to_thread(self.recall.bindings, self.is_home, now)
             written = await asyncio.to_thread(self.recall.homes, now)
             self.home_of_single(shell).take_in((*row, written.get(row[0], "")) for row in rows)
         else:
-            self.location.serve(shell)
-            shell.take_in(rows)
+            self.homecoming = Homecoming(shell, self.location.placement, self.links, self.share, self.journal.flush)
+            self.location.serve(self.homecoming)
         return shell
+
+    def share(self, again: bool) -> list[tuple[str, Any, float]]:
+        """The registrations that live here, from the store; `again`: it was another share before. Blocks."""
+        if not again:
+            return self.recall.bindings(self.is_home, self.wall())
+        self.refresh()
+        return self.recall.newest_bindings(self.is_home, self.wall())
+
+    async def follow(self) -> None:
+        """With the registrations: they move when everybody knows where to."""
+        await super().follow()
+        if self.homecoming is not None:
+            self.feed.watch(self.homecoming.follow)
+            await self.homecoming.begun()
+
+    def heritage(self, host: str) -> list[tuple[str, Any]]:
+        """From the store."""
+        return self.recall.take_calls(host)
 
     def home_of_single(self, shell: RegistrationShell) -> RegistrationHome:
         """Each registration is to have an actor of its own."""

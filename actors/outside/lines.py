@@ -68,14 +68,27 @@ class Lines:
             return
         self.records[member] = record
         self.networks[member] = networks_of(record)
-        if self.placement.home(member) == self.ground.me and server_of(record):
-            peer: Peer
-            if isinstance(record, Line):
-                peer = LineAtWork(member, record, self.ground)
-            else:
-                peer = TrunkAtWork(member, record, self.ground)
-            self.at_work[member] = peer
-            peer.start()
+        if self.is_home(member):
+            self.start(member)
+
+    def is_home(self, member: str) -> bool:
+        """Is it at work here?"""
+        return self.placement.home(member) == self.ground.me and bool(server_of(self.records[member]))
+
+    def start(self, member: str) -> None:
+        """Register it, or ask after it."""
+        record = self.records[member]
+        work: type[LineAtWork] | type[TrunkAtWork] = LineAtWork if isinstance(record, Line) else TrunkAtWork
+        peer = self.at_work[member] = work(member, record, self.ground)  # type: ignore[arg-type]
+        peer.start()
+
+    def moved(self) -> None:
+        """Homes have changed: some are at work here from now on, some elsewhere."""
+        for member in self.records:
+            if not self.is_home(member) and member in self.at_work:
+                self.at_work.pop(member).close()
+            elif self.is_home(member) and member not in self.at_work:
+                self.start(member)
 
     def place(self, member: str, caller: str, number: str) -> Answer:
         """Where it takes a call (see `Here`)."""

@@ -13,11 +13,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 from gateways.sip.complaints import Complaints
+from gateways.sip.flows import Flows
 from gateways.sip.oversize import Oversize
-from gateways.sip.routing import owner
+from gateways.sip.peers import Peers
+from gateways.sip.routing import REFUSABLE, taker
 from gateways.sip.sockets import SipSockets
 from gateways.sip.stun import binding_response, is_stun
 from gateways.sip.trace import masked
@@ -27,7 +29,6 @@ from rayswitch.sip.effects import Deliver, StartTimer, Transmit
 from rayswitch.sip.events import CancelUnmatched, RequestReceived, Unreachable
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import BadMessage, Request, Response, parse, respond, validate
-from rayswitch.sip.next_address import address_of
 from rayswitch.sip.response_address import response_flow
 from rayswitch.sip.transactions import TransactionLayer, via_of
 
@@ -36,28 +37,11 @@ log = logging.getLogger(__name__)
 Tap = Callable[[float, str, Flow, str], None]
 """Sees (time, "in" or "out", flow, text without secrets) of every message."""
 
-REFUSABLE = frozenset({"INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "OPTIONS"})
 WATCH_SECONDS = 0.05
 RETRY_AFTER = 5
 """Seconds after which somebody who was refused may come again, and once more as much for some."""
 TRYING_SECONDS = 0.15
 """When the callee's phone rings sooner than that, its 180 says all that a 100 would."""
-
-
-class Peers(Protocol):
-    """The other SIP gateways of the switch."""
-
-    def alive(self, owner: str) -> bool:
-        """Is this another gateway, and up?"""
-
-    def forward(self, owner: str, data: bytes, flow: Flow) -> None:
-        """Hand over a message that came to us and is the business of `owner`."""
-
-    def send(self, owner: str, flow: Flow, data: bytes) -> None:
-        """Send over a connection that `owner` holds."""
-
-    async def cancel(self, data: bytes, flow: Flow) -> bool:
-        """Ask all others whether a CANCEL is for a transaction of theirs."""
 
 
 class SipGateway:
@@ -78,6 +62,7 @@ class SipGateway:
         self.clock = clock
         self.peers = peers
         self.sockets = sockets(self)
+        self.flows = Flows(id, self.sockets, peers)
         self.oversize = Oversize(self.sockets)
         self.user: Callable[[Any, float], None] = lambda event, now: None
         self.doorkeeper: Callable[[Request, Flow, float], Response | None] = lambda request, flow, now: None
@@ -114,7 +99,7 @@ class SipGateway:
         if self.admits is not None and not self.admits(flow.remote[0], self.clock()):
             self.denied += 1
             return
-        self.guarded(data, flow, self.peers is None)
+        self.guarded(data, flow, self.peers is None or self.peers.alone())
 
     def forwarded(self, data: bytes, flow: Flow) -> None:
         """A message that another gateway found to be ours."""
@@ -199,8 +184,8 @@ class SipGateway:
 
     def handed_over(self, message: Request | Response, data: bytes, flow: Flow) -> bool:
         """Give a message to the live gateway that owns it."""
-        whose = owner(message)
-        if whose is None or whose == self.id or self.peers is None or not self.peers.alive(whose):
+        whose = taker(message, self.id, self.layer, self.peers) if self.peers is not None else self.id
+        if self.peers is None or whose == self.id or not self.peers.alive(whose):
             return False
         self.forwarded_away += 1
         self.peers.forward(whose, data, flow)
@@ -257,12 +242,13 @@ class SipGateway:
         self.perform(self.layer.trying(server, now), now)
 
     def transmit(self, flow: Flow, data: bytes) -> None:
-        """Out of our own socket, or that of the gateway that holds the connection."""
+        """Out of our own socket, or that of the gateway that holds the connection or has the address."""
         self.sent += 1
         if self.trace:
             self.tap("out", flow, data)
-        if flow.gateway and flow.gateway != self.id and self.peers is not None:
-            self.peers.send(flow.gateway, flow, data)
+        whose = flow.gateway or self.flows.elsewhere(flow)
+        if whose and whose != self.id and self.peers is not None:
+            self.peers.send(whose, flow, data)
         else:
             self.sockets.send(flow, data)
 
@@ -357,21 +343,11 @@ class SipGateway:
     def begin(self, key: Any, request: Request, flow: Flow) -> None:
         """The client transaction, over this flow or what replaces it."""
         now = self.clock()
-        usable = self.usable(request, flow)
+        usable = self.flows.usable(request, flow)
         if usable is None:
             self.wheel.start(0.0, self.deliver, Unreachable(key), now)
         else:
             self.perform(self.layer.request(key, request, usable, now), now)
-
-    def usable(self, request: Request, flow: Flow) -> Flow | None:
-        """`flow`, or a new connection to where the request wants to go when the old one is gone."""
-        foreign = flow.gateway not in ("", self.id)
-        if foreign and self.peers is not None and self.peers.alive(flow.gateway):
-            return flow
-        if not foreign and self.sockets.connected(flow):
-            return flow
-        remote = address_of(request, flow)
-        return self.sockets.flow_to(flow.transport, remote) if remote else None
 
     def cancel(self, key: Any, reason: str | None = None) -> None:
         """CANCEL the INVITE sent under `key`."""
@@ -384,7 +360,7 @@ class SipGateway:
     def send_stateless(self, request: Request, flow: Flow) -> None:
         """A request without transaction: the ACK of a 2xx, a keep-alive.  The given request stays as it is."""
         sent = request.copy()
-        usable = self.usable(request, flow)
+        usable = self.flows.usable(request, flow)
         if usable is not None:
             sent.prepend("via", via_of(usable, self.layer.ids.branch()))
             self.transmit(usable, sent.encode())

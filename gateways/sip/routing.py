@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 
+from gateways.sip.peers import Peers
 from rayswitch.sip.digest import owner_of_nonce
 from rayswitch.sip.identifiers import owner_of
-from rayswitch.sip.message import Message, Request
+from rayswitch.sip.message import Message, Request, Response
+from rayswitch.sip.transactions import TransactionLayer
 
+REFUSABLE = frozenset({"INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "OPTIONS"})
+"""Methods that can begin something: they may be refused, or taken by another gateway."""
 NONCE = re.compile(r'(?<![a-zA-Z])nonce\s*=\s*"([^"]*)"')
 
 
@@ -31,3 +35,20 @@ def nonce_owner(credentials: str) -> str | None:
     """The gateway that counts the uses of the nonce in these credentials."""
     found = NONCE.search(credentials)
     return owner_of_nonce(found[1]) if found else None
+
+
+def taker(message: Request | Response, me: str, layer: TransactionLayer, peers: Peers) -> str:
+    """The gateway whose business a message is, as `me` sees it: who is named in it, or `me`; what is new is never that
+    of one that takes nothing new."""
+    named = owner(message)
+    whose = me if named is None else peers.owner(named)
+    if not peers.drained(whose) or not is_new(message, layer):
+        return whose
+    return peers.stand_in() or whose if peers.drained(me) else me
+
+
+def is_new(message: Request | Response, layer: TransactionLayer) -> bool:
+    """Does it begin something?"""
+    if not isinstance(message, Request) or message.method not in REFUSABLE or message.to.tag:
+        return False
+    return not layer.knows(message)

@@ -120,6 +120,12 @@ class SipSockets:
         self.ways[flow.local] = bound
         return bound
 
+    def has(self, flow: Flow) -> bool:
+        """Is the local address of a datagram this machine's, with a listener at it? Looked up once for each."""
+        host, port = flow.local
+        anywhere = self.udp.get(("::" if ":" in host else "0.0.0.0", port))
+        return (flow.local in self.udp or (anywhere is not None and is_here(host))) and self.way(flow) is not None
+
     def udp_for(self, host: str) -> UdpListener | None:
         """The UDP listener for what goes to `host`."""
         listener = self.listener_for("udp", host)
@@ -159,9 +165,9 @@ class SipSockets:
         return fit[0] if fit else None
 
     def connected(self, flow: Flow) -> bool:
-        """Can something be sent over this flow without opening it anew?"""
+        """Can something be sent over this flow without opening it anew? A datagram: is its address one of ours?"""
         if flow.transport == "UDP":
-            return True
+            return flow.local in self.ways or self.has(flow)
         streams = self.streams.get(flow.transport)
         return streams is not None and flow.connection in streams.connections
 
@@ -196,6 +202,16 @@ def routed(remote: str) -> str:
         return route(remote)
     except OSError:
         return "::1" if ":" in remote else "127.0.0.1"
+
+
+def is_here(host: str) -> bool:
+    """Is this an address of this machine?"""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+        return True
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from actors import reference
-from actors.call import INTERNAL, CallDesk, CallShell
+from actors.call import INTERNAL, CallShell
+from actors.call_desk import CallDesk
 from actors.host import Host
 from actors.journal import Journal
 from actors.link import Links
@@ -27,6 +28,7 @@ from rayswitch.calls.call import Call, Settings
 from rayswitch.calls.events import Invited, TimerFired
 from rayswitch.calls.features import table
 from rayswitch.calls.routing.route import Dialled, Route
+from rayswitch.members import Members
 from rayswitch.sip.events import AckReceived, CancelReceived, RequestReceived, ResponseReceived
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import Identifiers
@@ -49,6 +51,12 @@ class Outside:
         self.contacts: list[Any] = [DEVICE]
         self.fails_at: type | None = None
         self.port = 20000
+
+    def reach(self, flow: Flow, gateway: str, new: bool = False) -> Flow:
+        return flow
+
+    def follow(self, members: Members) -> None:
+        """All ways stay as they are."""
 
     def perform(self, entity: str, effect: Any) -> None:
         if type(effect) is self.fails_at:

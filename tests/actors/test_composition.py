@@ -191,7 +191,7 @@ def test_a_gateway_that_comes_back_has_its_calls_and_registrations(tmp_path: Pat
 def test_a_home_that_is_away_costs_503_and_comes_back_with_what_it_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.registration.ASK_SECONDS", 0.2)
+    monkeypatch.setattr("actors.registration.SEEK_SECONDS", 0.2)
 
     async def main(where: Path) -> None:
         async with switch(where, actors=POOL) as together:

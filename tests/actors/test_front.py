@@ -9,7 +9,7 @@ import pytest
 
 from actors import reference
 from actors import unanswered as unanswered_module
-from actors.call import CallDesk
+from actors.call_desk import CallDesk
 from actors.front import Front
 from actors.host import Host
 from actors.link import Links
@@ -47,7 +47,10 @@ class Gateway:
 
     def __init__(self) -> None:
         self.said: list[tuple[int, Response]] = []
-        self.layer = self.wheel = self
+        self.layer = self.wheel = self.flows = self
+
+    def lasting(self, flow: Flow) -> Flow:
+        return flow
 
     def start(self, delay: float, callback: Any, *arguments: Any) -> None:
         """A timer."""

@@ -11,6 +11,7 @@ import pytest
 from actors import peers as peers_module
 from actors.link import Links
 from actors.peers import LinkPeers
+from rayswitch.members import Members
 from rayswitch.sip.flow import Flow
 from tests.actors.together import run, until
 
@@ -24,7 +25,8 @@ class Gateway:
 
     def __init__(self, name: str, where: Path) -> None:
         self.links = Links(name, 1, where)
-        self.peers = LinkPeers(name, NAMES, self.links)
+        self.peers = LinkPeers(name, self.links)
+        self.peers.follow(Members.expected(list(NAMES)))
         self.heard: list[tuple[Any, ...]] = []
         self.cancels: Any = False
         self.peers.serve(
@@ -117,7 +119,7 @@ def test_a_cancel_does_not_wait_for_who_is_silent_or_away(tmp_path: Path, monkey
 
 def test_the_only_gateway_has_nobody_to_ask(tmp_path: Path) -> None:
     async def main(where: Path) -> None:
-        alone = LinkPeers("s0", ["s0"], Links("s0", 1, where))
-        assert not alone.others and not await alone.cancel(RAW, FLOW)
+        alone = LinkPeers("s0", Links("s0", 1, where))
+        assert alone.alone() and not await alone.cancel(RAW, FLOW)
 
     run(main, tmp_path)

@@ -36,9 +36,10 @@ def guard(other: str) -> tuple[Protection, Wire, list[Any]]:
         sockets=SimpleNamespace(block=lambda addresses: None),
         wheel=SimpleNamespace(start=lambda after, act: SimpleNamespace(cancel=lambda: None)),
     )
+    peers: Any = SimpleNamespace(others=[other])
     recall: Any = SimpleNamespace(journal=SimpleNamespace(append=written.append))
     links: Any = wire
-    made = Protection(Config(), gateway, cast(Any, SimpleNamespace()), [other], links, recall, lambda: 1000.0)
+    made = Protection(Config(), gateway, cast(Any, SimpleNamespace()), peers, links, recall, lambda: 1000.0)
     return made, wire, written
 
 

@@ -125,7 +125,7 @@ def test_the_home_is_asked_from_anywhere(tmp_path: Path) -> None:
 
 
 def test_a_home_that_is_away_is_none_and_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registration_module, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(registration_module, "SEEK_SECONDS", 0.05)
 
     async def body(here: Home) -> None:
         (aor,) = homed("r1")

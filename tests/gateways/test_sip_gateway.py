@@ -18,7 +18,7 @@ from gateways.sip.tcp import TcpLimits
 from gateways.wheel import Wheel
 from rayswitch.config import Listener
 from rayswitch.sip.events import RequestReceived, ResponseReceived, TimedOut, Unreachable
-from rayswitch.sip.flow import Flow
+from rayswitch.sip.flow import Address, Flow
 from rayswitch.sip.identifiers import Identifiers
 from rayswitch.sip.machine import Timers
 from rayswitch.sip.message import Request, Response, parse, respond
@@ -64,9 +64,30 @@ class Neighbours:
         self.dead: set[str] = set()
         self.sent: list[tuple[str, Flow]] = []
         self.broken = False
+        self.out: set[str] = set()
+        self.heirs: dict[str, str] = {}
+        self.addresses: dict[Address, str] = {}
 
     def alive(self, owner: str) -> bool:
         return owner in self.gateways and owner not in self.dead
+
+    def alone(self) -> bool:
+        return len(self.gateways) < 2
+
+    def owner(self, host: str) -> str:
+        return self.heirs.get(host, host)
+
+    def at(self, local: Address) -> str:
+        return self.addresses.get(local, "")
+
+    def drained(self, host: str) -> bool:
+        return host in self.out
+
+    def leaves(self, host: str) -> bool:
+        return False
+
+    def stand_in(self) -> str:
+        return next((name for name in self.gateways if name not in self.out), "")
 
     def forward(self, owner: str, data: bytes, flow: Flow) -> None:
         self.gateways[owner].forwarded(data, flow)

@@ -70,6 +70,8 @@ class Call:
         self.local_port, self.remote_port = local_port, message.media_port
         routes = message.get_all("record-route")
         self.routes = "".join(f"Route: {route}\r\n" for route in (reversed(routes) if message.status else routes))
+        self.moved = threading.Event()
+        """The other side has said in a re-INVITE where it is now, which is another place than before."""
         self.ended = threading.Event()
         self.left = False
         self.sequence = 10
@@ -89,6 +91,14 @@ class Call:
             timeout=timeout,
         )
 
+    def follow(self, message: Message) -> None:
+        """A re-INVITE: where the other side, and its media, are now."""
+        target, port = _target(message), message.media_port
+        new = (target, port) != (self.target, self.remote_port)
+        self.target, self.remote_port = target, port
+        if new:
+            self.moved.set()
+
     def bye(self) -> Message:
         """End the call."""
         self.left = True
@@ -96,11 +106,18 @@ class Call:
 
 
 class Agent:
-    """A user agent on a UDP port of `address` that talks to `switch` ("127.0.0.1:5060")."""
+    """A user agent on a UDP port of `address` that talks to `switch` ("127.0.0.1:5060"); one that `follows` sends
+    to the remote target of a dialog, and answers to where a request came from."""
 
     def __init__(
-        self, switch: str, domain: str, media_port: Callable[[], int] = lambda: 9, address: str = "127.0.0.1"
+        self,
+        switch: str,
+        domain: str,
+        media_port: Callable[[], int] = lambda: 9,
+        address: str = "127.0.0.1",
+        follows: bool = False,
     ) -> None:
+        self.follows = follows
         host, _, port = switch.rpartition(":")
         self.address = address
         self._switch, self.domain, self._media_port = (host, int(port)), domain, media_port
@@ -137,7 +154,8 @@ class Agent:
         data = self._request(method, uri, sender, to, call_id, sequence, branch, headers, body)
         inbox = self._waiting[branch] = queue.SimpleQueue()
         deadline, interval = time.monotonic() + timeout, T1
-        self._socket.sendto(data, self._switch)
+        where = self._way(uri)
+        self._socket.sendto(data, where)
         repeat_at = time.monotonic() + interval
         try:
             while True:
@@ -146,7 +164,7 @@ class Agent:
                 try:
                     response = inbox.get(timeout=min(repeat_at, deadline) - now if repeat_at > now else 0.001)
                 except queue.Empty:
-                    self._socket.sendto(data, self._switch)
+                    self._socket.sendto(data, where)
                     interval = min(interval * 2, T2) if method != "INVITE" else interval * 2
                     repeat_at = time.monotonic() + interval
                     continue
@@ -158,8 +176,13 @@ class Agent:
             del self._waiting[branch]
         if method == "INVITE" and response.status >= 300:
             to = response.get("to")
-            self._socket.sendto(self._request("ACK", uri, sender, to, call_id, sequence, branch, "", ""), self._switch)
+            self._socket.sendto(self._request("ACK", uri, sender, to, call_id, sequence, branch, "", ""), where)
         return response
+
+    def _way(self, uri: str) -> tuple[str, int]:
+        """Where a request to this URI is sent."""
+        found = re.search(r"@(\d+\.\d+\.\d+\.\d+):(\d+)", uri)
+        return (found[1], int(found[2])) if self.follows and found else self._switch
 
     def _request(
         self,
@@ -220,7 +243,7 @@ class Agent:
         branch = f"z9hG4bK{secrets.token_hex(8)}"
         self._socket.sendto(
             self._request("ACK", call.target, call.local, call.remote, call.call_id, sequence, branch, call.routes, ""),
-            self._switch,
+            self._way(call.target),
         )
 
     # ---- server side
@@ -228,7 +251,7 @@ class Agent:
     def _read(self) -> None:
         while True:
             try:
-                data = self._socket.recv(65535)
+                data, source = self._socket.recvfrom(65535)
             except OSError:
                 return
             if data in (b"", b"\0"):
@@ -237,7 +260,7 @@ class Agent:
             if message.status:
                 self._take_response(message)
             else:
-                self._take_request(message)
+                self._take_request(message, source if self.follows else self._switch)
 
     def _take_response(self, response: Message) -> None:
         branch = _branch(response)
@@ -246,31 +269,33 @@ class Agent:
         elif response.status == 200 and response.method == "INVITE" and response.get("call-id") in self.calls:
             self._acknowledge(self.calls[response.get("call-id")], response)  # our ACK was lost
 
-    def _take_request(self, request: Message) -> None:
+    def _take_request(self, request: Message, source: tuple[str, int]) -> None:
         method, branch = request.first.split()[0], _branch(request)
         if branch + method in self._answered:
-            self._socket.sendto(self._answered[branch + method], self._switch)
+            self._socket.sendto(self._answered[branch + method], source)
         elif method == "INVITE":
-            self._take_invite(request, branch)
+            self._take_invite(request, branch, source)
         elif method != "ACK":
             call = self.calls.get(request.get("call-id"))
             in_it = call is not None and not call.left and not call.ended.is_set()
             status = "200 OK" if in_it or method == "BYE" else "481 Call/Transaction Does Not Exist"
             self._answered[branch + method] = self._response(request, status)
-            self._socket.sendto(self._answered[branch + method], self._switch)
+            self._socket.sendto(self._answered[branch + method], source)
             if method == "BYE" and call:
                 call.ended.set()
 
-    def _take_invite(self, request: Message, branch: str) -> None:
+    def _take_invite(self, request: Message, branch: str, source: tuple[str, int]) -> None:
         call_id = request.get("call-id")
         if call_id not in self._offered:
             self._offered[call_id] = self._media_port()
         tag = "" if "tag=" in request.get("to") else f";tag={secrets.token_hex(4)}"
         if tag:
-            self._socket.sendto(self._response(request, "180 Ringing", tag), self._switch)
+            self._socket.sendto(self._response(request, "180 Ringing", tag), source)
         answer = self._response(request, "200 OK", tag, SDP.format(port=self._offered[call_id]))
         self._answered[branch + "INVITE"] = answer
-        self._socket.sendto(answer, self._switch)
+        self._socket.sendto(answer, source)
+        if not tag and self.follows and call_id in self.calls:
+            self.calls[call_id].follow(request)
         if tag:
             local, remote = request.get("to") + tag, request.get("from")
             call = Call(self, request, local, remote, self._offered[call_id])
