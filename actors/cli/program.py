@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from actors.cli import bans, extensions, imports, links, live, plans, records, routes, tracing
+from actors.cli import bans, extensions, imports, links, live, nodes, plans, records, routes, tracing
 from actors.cli.control import ControlError
 from actors.cli.options import config_option, config_path, configuration
 from actors.cli.show import complain, say
@@ -83,6 +83,9 @@ for command in (
     live.registrations,
     live.calls,
     live.lines,
+    nodes.nodes,
+    nodes.drain,
+    nodes.undrain,
     live.actors,
     records.cdr,
     tracing.trace,
