@@ -595,6 +595,57 @@ def test_what_belongs_to_nobody_or_to_a_host_that_is_no_live_gateway_stays_where
     run(main)
 
 
+def test_what_begins_at_a_gateway_that_is_drained_is_served_by_another() -> None:
+    async def main(wheel: Wheel) -> None:
+        async with pair(wheel) as (room, s0, s1):
+            room.out.add("s0")
+            flow = Flow("UDP", s0.address, (LOCAL, 9))
+            nonce = f'Digest username="1", realm="r", nonce="s0.{"a" * 12}.{"b" * 24}", uri="sip:r", response="x"'
+            for asked in (request("REGISTER"), request("INVITE"), request("INVITE", Proxy_Authorization=nonce)):
+                s0.arrived(asked, flow)
+                await s1.next(RequestReceived)
+            s0.arrived(request("INFO", to_tag=s0.layer.ids.tag(s0.layer.ids.call(), 1)), flow)
+            await s0.next(RequestReceived)
+            s1.arrived(request("INVITE", Proxy_Authorization=nonce), flow)
+            await s1.next(RequestReceived)
+            assert not s0.told and not s1.told
+
+    run(main)
+
+
+def test_what_names_a_dead_gateway_is_its_heirs() -> None:
+    async def main(wheel: Wheel) -> None:
+        async with pair(wheel) as (room, s0, s1):
+            room.heirs["s7"] = "s1"
+            flow = Flow("UDP", s0.address, (LOCAL, 9))
+            for gateway in (s0, s1):
+                gateway.arrived(request("INFO", to_tag="s7.0123456789ab.1"), flow)
+                await s1.next(RequestReceived)
+            assert not s0.told
+
+    run(main)
+
+
+def test_a_datagram_leaves_from_the_address_that_its_peer_knows() -> None:
+    async def main(wheel: Wheel) -> None:
+        async with pair(wheel) as (room, s0, _):
+            phone = Phone()
+            there = Flow("UDP", ("192.0.2.1", 5060), phone.address)
+            room.addresses[there.local] = "s1"
+            assert s0.flows.reach(there) == there
+            s0.request("key", options("sip:x@127.0.0.1"), there)
+            assert b"Via: SIP/2.0/UDP 192.0.2.1:5060" in await phone.next()
+            assert room.sent[0] == ("s1", there)
+            room.addresses.clear()
+            mine = Flow("UDP", s0.address, phone.address)
+            assert s0.flows.reach(there) == mine
+            s0.request("key", options("sip:x@127.0.0.1"), there)
+            asked = await phone.next()
+            assert b"Via: SIP/2.0/UDP 127.0.0.1:%d" % s0.address[1] in asked
+
+    run(main)
+
+
 def test_what_was_handed_over_is_answered_from_there_and_cannot_break_it() -> None:
     async def main(wheel: Wheel) -> None:
         async with pair(wheel) as (_, s0, s1):
