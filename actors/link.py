@@ -62,7 +62,18 @@ class Links:
         self._asks: dict[int, tuple[asyncio.Future[Any], asyncio.TimerHandle, str]] = {}
         self._token = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: list[tuple[str, list[Any]]] | None = None
         self._sent = self._came = self._failed = 0
+
+    def hold(self) -> None:
+        """Keep what comes for topics that nobody serves yet: this process is still being put together."""
+        self._held = []
+
+    def release(self) -> None:
+        """All handlers are there."""
+        held, self._held = self._held or [], None
+        for peer, content in held:
+            self._received(peer, content)
 
     async def start(self) -> None:
         """Listen, and let the heart beat."""
@@ -160,8 +171,11 @@ class Links:
     # What comes in.
 
     def _received(self, peer: str, content: list[Any]) -> None:
-        self._came += 1
         topic = content[0]
+        if self._held is not None and isinstance(topic, str) and topic not in self._handlers:
+            self._held.append((peer, content))
+            return
+        self._came += 1
         if len(content) == 2:
             self._told(peer, topic, content[1])
         elif len(content) != 3 or not isinstance(content[2], int):

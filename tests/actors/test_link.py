@@ -273,3 +273,24 @@ def test_one_undecodable_frame_does_not_spoil_the_next(tmp_path: Path) -> None:
             await until(lambda: not b.alive("x"))
 
     run(main, tmp_path)
+
+
+def test_what_comes_before_there_is_a_handler_waits_for_it(tmp_path: Path) -> None:
+    async def main(where: Path) -> None:
+        async with hosts(where, "a", "b") as (a, b):
+            b.hold()
+            b.on("known", lambda peer, payload: payload)
+            a.tell("b", "note", 1)
+            asked = a.ask("b", "double", 21)
+            assert await a.ask("b", "known", 3) == 3, "what is served already does not wait"
+            assert not asked.done()
+            seen: list[Any] = []
+            b.on("note", lambda peer, payload: seen.append(payload))
+            b.on("double", lambda peer, payload: payload * 2)
+            b.release()
+            assert await asked == 42
+            assert seen == [1]
+            with pytest.raises(LinkError, match="knows no topic other"):
+                await a.ask("b", "other", None)
+
+    run(main, tmp_path)

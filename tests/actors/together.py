@@ -87,8 +87,10 @@ class Together:
     async def start(self, *hosts: str) -> None:
         for host in hosts:
             links = self.links[host] = await self.linked(host)
+            links.hold()
             feed = self.feeds[host] = MemberFeed(host, links, await first_members(self.config, host))
             process = self.processes[host] = await self.composed(host, links, feed)
+            links.release()
             self.greet(links, process, feed)
         for host in hosts:
             self.feeds[host].start()
