@@ -126,11 +126,12 @@ class CallShell:
 
     # -- calls that change their place (see `succession.py`) -----------------------------------------------------------
 
-    def take_over(self, call: Call, media: str) -> None:
+    def take_over(self, call: Call) -> None:
         """The call of another host is ours."""
         try:
             self.begin(call)
-            self.host.tell(KIND, call.id, Relocated(media))
+            if call.phase == "answered":
+                self.journal.append(writes.put_call(call.id, self.me, True, call.snapshot()))
         except Exception:
             log.exception("call %s cannot be taken over and is dropped", call.id)
             self.host.retire(KIND, call.id)
@@ -143,7 +144,9 @@ class CallShell:
             self.host.tell(KIND, id, message)
 
     def relocate(self, id: str, media: str) -> None:
-        """A gateway that one of our calls used is given up."""
+        """A gateway that one of our calls used is given up, if the call is still there."""
+        if not self.host.has(KIND, id):
+            return
         self.host.tell(KIND, id, Relocated(media))
 
     def give_away(self, id: str, heir: str) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from actors.alarms import Alarms
+from actors.ending import end_process
 from actors.link import LinkError, Links
 from actors.member_feed import MEMBERS, MemberFeed, text_of
 from actors.placement import POOLS
@@ -66,6 +67,7 @@ class MemberDesk:
         self.begun = False
         self.asking = False
         self.to_end: set[str] = set()
+        self.pids: dict[str, int] = {}
         self.keeping: asyncio.Task[None] | None = None
         self.renewing: asyncio.Task[None] | None = None
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -109,6 +111,7 @@ class MemberDesk:
         node, address, port = about.get("endpoints", ["", "", 0])
         listeners = tuple(about["listeners"])
         version = about.get("version", 0)
+        self.pids[peer] = about.get("pid", 0)
         self.handle(ev.Greeted(peer, about["epoch"], node, address, port, listeners, version))
         if version < self.members.version:
             self.links.tell(peer, "members", self.members.plain())
@@ -246,8 +249,17 @@ class MemberDesk:
             self.spawn(start(self.ray))
 
     def _end_host(self, effect: End) -> None:
+        """By Ray, and at once by a neighbour: a process that hangs keeps its sockets until it is killed, and what the
+        kernel still gives to these is lost."""
         log.warning("%s is over", effect.host)
         self.to_end.add(effect.host)
+        pid, member = self.pids.pop(effect.host, 0), self.members.hosts.get(effect.host)
+        if pid and member is not None and member.node == self.links.book.node:
+            end_process(pid)
+        elif pid and member is not None:
+            near = (one.id for one in self.members if one.node == member.node and self.links.alive(one.id))
+            for neighbour in list(near)[:1]:
+                self.links.tell(neighbour, "end", pid)
 
     async def _watch_journal(self) -> None:
         while True:

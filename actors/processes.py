@@ -20,6 +20,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from actors import reference, vocabulary
+from actors.ending import end_process
 from actors.enrolment import Enrolment
 from actors.link import Links
 from actors.logs import write_log
@@ -125,10 +126,13 @@ class HostProcess:
         self.links.on("links", lambda peer, payload: self.links.status(MOST_HOSTS))
         self.links.on("drain", lambda peer, payload: self.process.drain() if self.process else None)
         self.links.on("close", self._close)
+        self.links.on("end", lambda peer, pid: end_process(pid) if peer == SWITCHBOARD else None)
         members = await first_members(self.config, self.id)
-        await self.links.start()  # from here on others greet: the Switchboard has to listen before the next await
+        self.links.hold()
+        await self.links.start()
         self.feed = MemberFeed(self.id, self.links, members)
         self.process = await self._composed(self.feed)
+        self.links.release()
         self.links.on_up(self._greet)
         if self.address:
             self._enrol()
@@ -267,9 +271,9 @@ def _here() -> tuple[str, str]:
     return context.get_node_id(), ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
 
 
-def actor_class(host_id: str) -> Any:
-    """The Ray actor class for this host."""
-    return _actor(ROLES[host_id.rstrip("0123456789")]).options(name=host_id, **OPTIONS)
+def actor_class(host_id: str, **options: Any) -> Any:
+    """The Ray actor class for this host; `options` say on which node, and what it asks of that."""
+    return _actor(ROLES[host_id.rstrip("0123456789")]).options(name=host_id, **OPTIONS, **options)
 
 
 def entity_class(kind: str, **options: Any) -> Any:

@@ -54,7 +54,7 @@ class RayHosts:
         from actors.processes import actor_class
 
         where = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor_class(host).options(scheduling_strategy=where).remote(host, self.settings, seat=seat.number)
+        actor_class(host, scheduling_strategy=where).remote(host, self.settings, seat=seat.number)
 
     def end(self, host: str) -> None:
         """Ray neither keeps it nor starts it again."""

@@ -91,9 +91,12 @@ class Succession:
                 calls.append(self.shell.restored(id, snapshot))
             except Exception:
                 log.exception("call %s cannot be taken over and is dropped: %r", id, snapshot)
-        self.reroute(calls)
+        changed = {call.id for call in self.reroute(calls)}
         for call in calls:
-            self.shell.take_over(call, self.media_of(call))
+            media = self.media_of(call)
+            self.shell.take_over(call)
+            if media or call.id in changed:
+                self.shell.relocate(call.id, media)
 
     def reroute(self, calls: list[Call]) -> list[Call]:
         """Find ways to the phones of these calls; those for which there are others than before."""

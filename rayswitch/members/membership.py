@@ -86,7 +86,7 @@ class Membership:
         known, wanted = before.hosts, list(expected)
         for host in wanted:
             member = known.get(host, Member(host, seat=int(host[1:])))
-            self._put(member._replace(state=AWAY, deadline=0.0))
+            self._put(member._replace(state=UP if host in self.linked else AWAY, deadline=0.0))
         self._bury([member.id for member in before if member.is_living and member.id not in wanted], now)
         self._change(vacant=())
         if self.members.homes(self.terms.homes) != before.homes(self.terms.homes):
@@ -212,6 +212,8 @@ class Membership:
         ]
         self._bury(lost, now)
         at = {address: node for node, address in event.nodes.items()}
+        if len(event.nodes) == 1:  # hosts of the only node have no address for others
+            at[""] = next(iter(event.nodes))
         for seat in self.members.vacant:
             if seat.address in at:
                 self._start(seat, at[seat.address], now)

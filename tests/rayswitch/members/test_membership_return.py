@@ -133,3 +133,15 @@ def test_a_switch_that_starts_as_it_was_moves_nothing() -> None:
     machine.begin(["s0", "s1", "m0"], 1.0)
     assert machine.members.shares == old.members.shares
     assert machine.members.homes("s") == ["s0", "s1"]
+
+
+def test_on_the_only_node_a_process_that_hangs_is_replaced_there() -> None:
+    board = Board()
+    for host in ("s0", "s1"):
+        board.tell(ev.Greeted(host, EPOCH, "n0"))
+    board.down("s1")
+    board.wait(board.machine.terms.host_silent + TICK)
+    assert (board.states()["s1"], board.members.adopts) == (DEAD, {"s1": "s0"})
+    assert End("s1") in board.effects
+    board.tell(ev.Standing({"n0": "127.0.0.2"}))
+    assert [(one.host, one.node, one.seat.number) for one in board.took(Start)] == [("s2", "n0", 1)]
