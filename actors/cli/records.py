@@ -28,7 +28,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def _with_result(row: dict[str, Any]) -> dict[str, Any]:
     """The row, and how the call ended in a few words."""
-    return row | {"result": f"{row['sip_status']} {row['cause']}".strip() if row["sip_status"] else row["cause"]}
+    result = f"{row['sip_status']} {row['cause']}".strip() if row["sip_status"] else row["cause"]
+    return row | {"result": result, "line": row["went_by"] or row["came_by"]}
 
 
 COLUMNS = (
@@ -37,6 +38,7 @@ COLUMNS = (
     Column("from", "caller"),
     Column("dialled", "dialled"),
     Column("reached", "reached"),
+    Column("line", "line"),
     Column("talked", "duration", duration, figure=True),
     Column("released by", "release_side"),
     Column("result", "result"),

@@ -19,7 +19,7 @@ Q850 = {
 
 FIELDS = (
     "caller", "display", "dialled", "reached", "start", "ring", "answer", "end", "release_side", "sip_status", "q850",
-    "cause", "codec", "marks",
+    "cause", "codec", "marks", "came_by", "went_by",
 )  # fmt: skip
 
 
@@ -49,8 +49,11 @@ class CallRecord:
         self.cause = ""
         self.codec = ""
         self.marks: list[str] = []
+        self.came_by = ""
+        self.went_by = ""
+        """The line or trunk ("line/NAME") by which the call came in, and by which it went out at last."""
         self.legs: list[list[Any]] = []
-        """Devices that were rung: [leg, uri, sip_status]."""
+        """Devices that were rung: [leg, uri, sip_status], and the line or trunk that led there."""
         self.figures: list[Any] = []
 
     def close(self, wall: float, side: str, status: int, cause: str, q850: int = 0) -> None:
@@ -70,12 +73,12 @@ class CallRecord:
         near["duration"] = self.end - self.answer if self.end and self.answer else 0.0
         return [near | WHOLE, near | HALF_A, *(self.device(near, *device) for device in self.legs)]
 
-    def device(self, near: dict[str, Any], leg: int, uri: str, status: int) -> dict[str, Any]:
+    def device(self, near: dict[str, Any], leg: int, uri: str, status: int, member: str = "") -> dict[str, Any]:
         """The row of one device of B; only the one that answered has an answer and figures.
 
         One that has said nothing shares the fate of the call.
         """
-        row = near | {"leg": f"b{leg}", "reached": uri}
+        row = near | {"leg": f"b{leg}", "reached": uri, "went_by": member}
         if 200 <= status < 300:
             return row | self.side_figures(1, 0)
         lost = NO_FIGURES | {"answer": None, "duration": 0.0}
@@ -103,7 +106,7 @@ class CallRecord:
         """The inverse of `snapshot`."""
         values, legs = plain
         record = cls("", "", "", 0.0)
-        for name, value in zip(FIELDS, values, strict=True):
+        for name, value in zip(FIELDS, values, strict=False):  # an earlier version knew fewer
             setattr(record, name, value)
         record.legs = legs
         return record

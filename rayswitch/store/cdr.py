@@ -66,4 +66,5 @@ NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 
 def as_record(row: tuple[Any, ...]) -> dict[str, Any]:
     """A row by the names of its columns."""
-    return {**dict(zip(COLUMNS, row, strict=True)), "marks": json.loads(row[-1])}
+    record = dict(zip(COLUMNS, row, strict=True))
+    return record | {"marks": json.loads(record["marks"])}

@@ -98,4 +98,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX record_version ON record (domain, version)",
     ),
+    (
+        # The line or trunk ("line/NAME") by which the call came in, and by which it went out.
+        "ALTER TABLE cdr ADD COLUMN came_by TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE cdr ADD COLUMN went_by TEXT NOT NULL DEFAULT ''",
+    ),
 )

@@ -74,8 +74,11 @@ _CDR: dict[str, Any] = {
     "lost_tx": 0,
     "jitter_tx": 0.0,
     "marks": (),
+    "came_by": "",
+    "went_by": "",
 }
 CDR_COLUMNS = tuple(_CDR)
+MARKS = CDR_COLUMNS.index("marks")
 """Columns of a CDR row: times in unix seconds, `duration` in seconds, jitter in ms, `rx`: from the phone."""
 
 _NAMES = ", ".join('"end"' if name == "end" else name for name in CDR_COLUMNS)
@@ -181,5 +184,5 @@ def add_cdr(row: dict[str, Any]) -> Write:
     if not row.keys() <= _CDR.keys():
         raise ValueError(f"no such CDR column: {', '.join(sorted(row.keys() - _CDR.keys()))}")
     values = [row.get(name, default) for name, default in _CDR.items()]
-    values[-1] = json.dumps(values[-1]) if values[-1] else "[]"
+    values[MARKS] = json.dumps(values[MARKS]) if values[MARKS] else "[]"
     return Write("add_cdr", tuple([text(value) if value.__class__ is str else value for value in values]))
