@@ -19,9 +19,10 @@ from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
 from rayswitch.calls import registrar
 from rayswitch.calls.authentication import Authenticator
+from rayswitch.calls.carried import dialled, number_in
 from rayswitch.calls.directory import Directory
 from rayswitch.calls.events import Invited
-from rayswitch.calls.privacy import is_anonymous, is_private
+from rayswitch.calls.privacy import asserted, is_anonymous, is_private
 from rayswitch.calls.screening import PROVED, answer_without_state
 from rayswitch.sip.events import (
     AckReceived,
@@ -193,7 +194,9 @@ class Front:
     def from_outside(self, event: RequestReceived, source: Source) -> None:
         """A call by a line or trunk: with its rights, and the caller that it names."""
         request = event.request
-        caller = "" if is_private(request) else str(request.from_.uri.user_decoded or "")
+        caller = asserted(request) if source.trusted else ""
+        if not caller and not is_private(request):
+            caller = number_in(request.from_.uri, request.from_.uri.host.strip("[]").lower())
         name = request.from_.display if caller else ""
         server = (self.owner, event.server)
         flow = self.gateway.flows.lasting(event.flow)
@@ -256,12 +259,6 @@ class Front:
         """What a line or trunk has sent itself."""
         if self.lines is not None:
             self.lines.event(event)
-
-
-def dialled(request: Request) -> str:
-    """The dialled number: the user part of the Request-URI, or the number of a tel: URI without its dots and dashes."""
-    uri = request.ruri
-    return str(getattr(uri, "number", None) or getattr(uri, "user_decoded", "") or "")
 
 
 NEW: dict[str, Callable[[Front, RequestReceived, float], None]] = {

@@ -16,6 +16,7 @@ from actors.outside.line import LineAtWork
 from actors.outside.peer import Ground, Peer
 from actors.outside.trunk import TrunkAtWork
 from actors.placement import Placement
+from rayswitch.calls.carried import dialled
 from rayswitch.calls.routing.tables import Row
 from rayswitch.lines.resolving import numeric
 from rayswitch.records.lines import Line, Trunk
@@ -32,10 +33,11 @@ KINDS: dict[type, str] = {Line: "line", Trunk: "trunk"}
 
 
 class Source(NamedTuple):
-    """Whose call it is, and the number that it is for."""
+    """Whose call it is, and the number that it is for; `trusted`: what it says of the caller counts (RFC 3325)."""
 
     member: str
     target: str
+    trusted: bool = False
 
 
 class Lines:
@@ -103,9 +105,10 @@ class Lines:
         members = self.members_at(host) if self.records else None
         if not members:
             return None
-        user = str(getattr(request.ruri, "user_decoded", "") or "")
+        user = dialled(request)
         member = next((name for name in members if user and account_of(self.records[name]) == user), members[0])
-        return Source(member, self.records[member].target or user)
+        record = self.records[member]
+        return Source(member, record.target or user, record.assert_identity == "asserted")
 
     def members_at(self, host: str) -> list[str]:
         """Those whose calls come from this address."""

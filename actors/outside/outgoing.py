@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from rayswitch.calls.routing.route import Place
+from rayswitch.calls.routing.route import OUTSIDE, Place
 
-PREFIXES = ("line/", "trunk/")
+PREFIXES = OUTSIDE
 Seized = Callable[["Place | str"], None]
 """Takes the place where the call goes, or why it cannot."""
 

@@ -11,7 +11,7 @@ from actors.alarms import Alarms
 from gateways.names import Names
 from gateways.sip.gateway import SipGateway
 from gateways.wheel import Wheel
-from rayswitch.calls.carried import user_part
+from rayswitch.calls.features.naming import uri_of
 from rayswitch.calls.leg import hostport
 from rayswitch.calls.routing.route import Place
 from rayswitch.lines.resolving import Server
@@ -155,11 +155,9 @@ class Peer:
             return f"{self.member} {trouble or 'cannot be reached'}"
         shown = record.unified_caller or {"account": self.account(), "anonymous": "anonymous"}.get(record.caller, "")
         parameters = f";{record.uri_parameters}" if record.uri_parameters else ""
-        if record.number_format == "user=phone":
-            parameters += ";user=phone"
         host = hostport((self.uri.host, self.uri.port)) if self.uri.port else self.uri.host
         return Place(
-            f"sip:{user_part(number)}@{host}{parameters}",
+            uri_of(number, host, record.number_format) + parameters,
             flow,
             self.route(),
             record.domain or self.uri.host,
@@ -168,6 +166,8 @@ class Peer:
             shown,
             record.user,
             record.secret,
+            record.assert_identity,
+            record.number_format,
         )
 
     def account(self) -> str:

@@ -31,9 +31,12 @@ class Goal:
     __slots__ = (
         "answering",
         "aor",
+        "asserted",
         "called",
         "caller",
         "domain",
+        "form",
+        "identity",
         "member",
         "members",
         "no_answer",
@@ -60,6 +63,12 @@ class Goal:
         """In From and To; "" is ours."""
         self.private = False
         """Is its caller not to be named?"""
+        self.identity = ""
+        """Is the line or trunk told besides who calls: "asserted", "preferred"?"""
+        self.asserted = ""
+        """Who that is."""
+        self.form = "sip"
+        """How numbers are written there (see `Place`)."""
         self.answering: Answering | None = None
         """Proves to its line or trunk who calls."""
         self.no_answer = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from rayswitch.sdp.session import BadSession, Session, parse
-from rayswitch.sip.message import Message
+from rayswitch.sip.message import Message, Request
 from rayswitch.sip.uri import TelUri, Uri
 
 PASSED = frozenset({"subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason"})
@@ -50,6 +50,12 @@ def number_in(uri: Uri, *ours: str) -> str:
         return uri.number
     number, host = str(uri.user_decoded or ""), uri.host.strip("[]").lower()
     return number if host in ours or not number else f"{number}@{host}"
+
+
+def dialled(request: Request) -> str:
+    """The dialled number: the user part of the Request-URI, or the number of a tel: URI without its dots and dashes."""
+    uri = request.ruri
+    return str(getattr(uri, "number", None) or getattr(uri, "user_decoded", "") or "")
 
 
 def user_part(number: str) -> str:

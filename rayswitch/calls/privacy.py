@@ -7,9 +7,10 @@ Contact, Call-ID, addresses in SDP) never passes anyhow, which is what `session`
 
 from __future__ import annotations
 
-from rayswitch.sip.message import Message
+from rayswitch.sip.headers import NameAddr
+from rayswitch.sip.message import BadMessage, Message
 
-__all__ = ["ANONYMOUS", "HIDING", "is_anonymous", "is_private"]
+__all__ = ["ANONYMOUS", "HIDING", "asserted", "is_anonymous", "is_private"]
 
 ANONYMOUS = ("anonymous", "anonymous.invalid")
 """User and host of who does not want to be known (RFC 3323 §4.1.1.3)."""
@@ -25,6 +26,17 @@ def is_private(message: Message) -> bool:
         if not HIDING.isdisjoint(wishes):
             return True
     return is_anonymous(message)
+
+
+def asserted(message: Message) -> str:
+    """The number in the first P-Asserted-Identity (RFC 3325 §9.1), "" without one that can be read."""
+    for value in message.get_all("p-asserted-identity"):
+        try:
+            uri = NameAddr.parse(value).uri
+        except BadMessage:
+            continue
+        return str(getattr(uri, "number", None) or getattr(uri, "user_decoded", "") or "")
+    return ""
 
 
 def is_anonymous(message: Message) -> bool:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from actors.call_desk import CallDesk
 from actors.front import Front
 from actors.host import Host
 from actors.link import Links
+from actors.outside.lines import Source
 from actors.placement import Placement
 from actors.reference import Ref
 from actors.registration import Location
@@ -212,6 +214,32 @@ def test_nobody_registers_another_or_elsewhere(rig: Rig, uri: str, to: str, stat
     assert rig.status(rig.proved(request("REGISTER", uri, to))) == status
     assert rig.gateway.last().to.tag
     assert bool(rig.elsewhere.orders) is (status == 200)
+
+
+ASSERTED = {"from": "<sip:anonymous@anonymous.invalid>;tag=a", "p-asserted-identity": '"A" <tel:+49-30-123>'}
+PRIVATE = ASSERTED | {"privacy": "id"}
+
+
+@pytest.mark.parametrize(
+    ("trusted", "headers", "caller"),
+    [
+        (False, {"from": "<sip:4711@carrier.example>;tag=a"}, "4711"),
+        (False, {"from": "<tel:+49-30-123>;tag=a"}, "+4930123"),
+        (False, ASSERTED, ""),
+        (True, ASSERTED, "+4930123"),
+        (True, PRIVATE, "+4930123"),
+        (True, {"from": "<sip:4711@carrier.example>;tag=a"}, "4711"),
+        (True, {"from": "<sip:4711@carrier.example>;tag=a", "p-asserted-identity": "<<"}, "4711"),
+    ],
+)
+def test_a_call_by_a_trunk_has_the_caller_that_it_names(
+    rig: Rig, trusted: bool, headers: dict[str, str], caller: str
+) -> None:
+    lines: Any = SimpleNamespace(source=lambda request, host: Source("trunk/one", "bob", trusted))
+    rig.front.lines = lines
+    rig.feed(request("INVITE", **headers))
+    (invited,) = rig.elsewhere.opened
+    assert (invited.caller, invited.rights, invited.target) == (caller, "trunk/one", "bob")
 
 
 def test_a_wrong_password_is_asked_again(rig: Rig) -> None:

@@ -21,11 +21,12 @@ extensions:
   - {{number: 101, password: secret-101}}
   - {{number: 102, password: secret-102}}
 lines:
-  - {{name: one, registrar: '{there}:{port}', domain: {realm}, user: '4100', secret: {secret}, target: '102'}}
+  - {{name: one, registrar: '{there}:{port}', domain: {realm}, user: '4100', secret: {secret}, target: '102',
+     max_incoming: 1}}
 trunks:
   - {{name: dead, server: '{there}:{dead}', options: 1}}
   - {{name: live, server: '{there}:{port}', options: 1, user: '4100', secret: line-secret, domain: {realm},
-     caller: account}}
+     caller: account, number_format: 'user=phone', assert_identity: asserted}}
 groups:
   - {{name: outside, members: [trunk/dead, line/one]}}
   - {{name: by-trunk, members: [trunk/live]}}
@@ -90,16 +91,21 @@ def test_a_call_goes_out(switch: Switch, people: tuple[Agent, Agent, Agent], pre
     assert theirs.ended.wait(5)
     record = switch.records_of(["101"], 1)[-1]
     assert (record["dialled"], record["sip_status"]) == (f"{prefix}4711", 200)
+    assert (record["came_by"], record["went_by"]) == ("", {"9": "line/one", "8": "trunk/live"}[prefix])
 
 
 def test_a_call_comes_in(switch: Switch, people: tuple[Agent, Agent, Agent]) -> None:
     _, other, far = people
     call = far.dial("4711", "secret-4711", "4100", 9)
     theirs = other.incoming.get(timeout=5)
+    uri = f"sip:4100@{REALM}"
+    one_too_many = far.authenticated("INVITE", uri, "4711", "secret-4711", f"<{uri}>", body=SDP.format(port=9))
+    assert one_too_many.status in (500, 503)
     assert call.bye().status == 200
     assert theirs.ended.wait(5)
-    record = switch.records_of(["4711"], 1)[-1]
-    assert (record["caller"], record["dialled"], record["sip_status"]) == ("4711", "102", 200)
+    records = switch.records_of(["4711"], 2)
+    assert sorted(row["sip_status"] for row in records) == [200, 503]
+    assert {(row["caller"], row["dialled"], row["came_by"]) for row in records} == {("4711", "102", "line/one")}
 
 
 def test_a_number_that_the_carrier_does_not_know(people: tuple[Agent, Agent, Agent]) -> None:

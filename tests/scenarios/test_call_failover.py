@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rayswitch.calls.routing.route import Place, Route
 from tests.scenarios.switchroom import Switchroom, sdp
 
@@ -148,3 +150,38 @@ def test_a_line_that_names_its_account_or_nobody() -> None:
     place.caller = "anonymous"
     room.a.invite()
     assert (room.b.got[0].get("from") or "").startswith('"Anonymous" <sip:anonymous@anonymous.invalid>')
+
+
+def test_a_trunk_that_wants_the_caller_named_gets_him_though_the_called_one_does_not() -> None:
+    room = outside(1)
+    place = room.places["line/one"]
+    assert isinstance(place, Place)
+    room.places["line/one"] = replace(place, caller="anonymous", identity="asserted", form="tel")
+    room.a.invite()
+    (invite,) = room.b.got
+    assert str(invite.from_.uri) == "sip:anonymous@anonymous.invalid"
+    assert invite.get("p-asserted-identity") == "<tel:5550100;phone-context=carrier.example>"
+    assert invite.get("privacy") == "id"
+    assert str(invite.to.uri) == "tel:0086755;phone-context=carrier.example"
+
+
+def test_the_record_says_by_which_line_the_call_went_at_last() -> None:
+    room = outside(2)
+    room.a.invite()
+    room.devices[0].reply(503)
+    room.devices[1].reply(200, ANSWER)
+    room.a.ack()
+    room.a.send("BYE")
+    room.settle()
+    assert [room.row(leg)["went_by"] for leg in ("call", "b1", "b2")] == ["trunk/two", "line/one", "trunk/two"]
+    assert room.row()["came_by"] == ""
+
+
+def test_too_many_calls_in_by_a_line_are_503() -> None:
+    room = Switchroom()
+    room.routes["200"] = Route(
+        "extension", "200@pbx.example.com", "100", "200", limits=[["line/one/in", True, None, 1]]
+    )
+    room.limits["line/one/in"] = False
+    room.a.invite()
+    assert room.a.statuses() == [503] and room.b.got == []

@@ -16,15 +16,22 @@ from rayswitch.calls.carried import (
     SDP_CONTENT,
     SUPPORTED_WITH_OFFER,
     SUPPORTED_WITHOUT,
-    quoted,
-    user_part,
 )
 from rayswitch.calls.effects import CancelRequest
 from rayswitch.calls.events import Located
-from rayswitch.calls.features import answer, failover, forwarding, limits, ports, release, reliable, session_timer
+from rayswitch.calls.features import (
+    answer,
+    failover,
+    forwarding,
+    limits,
+    naming,
+    ports,
+    release,
+    reliable,
+    session_timer,
+)
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
-from rayswitch.calls.privacy import ANONYMOUS
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Request, Response
 
@@ -116,8 +123,8 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
         [
             *(("route", hop) for hop in device.path),
             ("max-forwards", str(attempt.hops)),
-            ("from", f"{who_calls(attempt, goal, domain)};tag={tag}"),
-            ("to", f"<sip:{user_part(goal.called)}@{domain}>"),
+            ("from", f"{naming.who_calls(attempt, goal, domain)};tag={tag}"),
+            ("to", f"<{naming.uri_of(goal.called, domain, goal.form)}>"),
             ("call-id", call.ids.call_id()),
             ("cseq", "1 INVITE"),
             ("contact", leg.contact(call.id)),
@@ -125,22 +132,12 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
             *(SUPPORTED_WITH_OFFER if body else SUPPORTED_WITHOUT),
             *call.settings.proposal,
             *attempt.headers,
+            *naming.identity(attempt, goal, domain),
             *forwarding.history(attempt, goal, call.settings.domain),
             *(SDP_CONTENT if body else ()),
         ],
         body,
     )
-
-
-def who_calls(attempt: Attempt, goal: Goal, domain: str) -> str:
-    """The caller as those who are called see him."""
-    if attempt.private or goal.private:
-        return UNKNOWN
-    display = f'"{quoted(attempt.display)}" ' if attempt.display else ""
-    return f"{display}<sip:{user_part(goal.caller or attempt.caller)}@{domain}>"
-
-
-UNKNOWN = f'"Anonymous" <sip:{"@".join(ANONYMOUS)}>'
 
 
 def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
@@ -168,6 +165,8 @@ def answered(call: Call, branch: Branch, response: Response) -> None:
         return
     leg.hear(response)
     if call.attempt is attempt and not branch.cancelled:
+        if call.record is not None and attempt.side == "b":
+            call.record.went_by = branch.goal.member
         limits.keep(call, branch.goal, attempt.side)
         attempt.won(call, branch, response)
     else:

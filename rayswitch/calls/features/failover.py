@@ -47,6 +47,8 @@ def seized(call: Call, event: MemberSeized) -> None:
     call.held.append([event.member, True, goal.number])
     goal.domain, goal.no_answer = place.domain, place.no_answer
     goal.private = place.caller == ANONYMOUS
+    goal.identity, goal.form = place.identity, place.form
+    goal.asserted = (goal.caller or attempt.caller) if goal.private else (place.caller or goal.caller or attempt.caller)
     goal.caller = place.caller or goal.caller
     goal.answering = Answering(place.user, place.secret, call.ids.token) if place.user else None
     attempt.sought.remove(goal)
@@ -64,6 +66,9 @@ def refused(call: Call, event: MemberRefused) -> None:
 def invited(call: Call, branch: Branch) -> None:
     """Its INVITE is out: it has to say something soon, and somebody has to answer."""
     index = branch.leg.index
+    assert call.record is not None
+    call.record.went_by = branch.goal.member
+    branch.row.append(branch.goal.member)
     if branch.goal.members:
         call.start(SILENCE, "silent", index)
     if branch.goal.no_answer:

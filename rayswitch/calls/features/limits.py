@@ -12,6 +12,7 @@ from rayswitch.calls.attempt import Attempt, Goal
 from rayswitch.calls.effects import Admit, Free, Hold
 from rayswitch.calls.events import Admitted
 from rayswitch.calls.features import routing
+from rayswitch.calls.routing.route import OUTSIDE
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -45,9 +46,17 @@ def admitted(call: Call, event: Admitted) -> None:
         call.held += [[name, outgoing, "" if outgoing else goal.number] for name, outgoing in event.rows]
         routing.go_on(call, attempt, goal)
     else:
-        routing.reject(call, attempt, goal, *(CALLER_FULL if event.full[1] else CALLED_FULL))
+        routing.reject(call, attempt, goal, *refusal(*event.full))
 
 
+def refusal(name: str, outgoing: bool) -> tuple[int, str, int]:
+    """What the caller hears when there would be too many calls of this name."""
+    if name.startswith(OUTSIDE):
+        return LINE_FULL
+    return CALLER_FULL if outgoing else CALLED_FULL
+
+
+LINE_FULL = (503, "Too many calls by this line or trunk", 34)
 CALLER_FULL = (403, "Too many calls of this extension", 21)
 CALLED_FULL = (486, "Too many calls of this extension", 17)
 

@@ -13,6 +13,7 @@ from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.next_hop import family
 from rayswitch.calls.privacy import is_private
 from rayswitch.calls.record import CallRecord
+from rayswitch.calls.routing.route import OUTSIDE
 from rayswitch.sdp.session import BadSession
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.message import BadMessage, Response
@@ -25,6 +26,7 @@ def invited(call: Call, event: Invited) -> None:
     """The caller's INVITE: open its half call and ask where the dialled number leads."""
     call.gateway = event.server[0]
     call.record = CallRecord(event.caller, event.name, event.target, call.wall)
+    call.record.came_by = event.rights if event.rights.startswith(OUTSIDE) else ""
     call.a = leg = Leg(0, event.flow)
     leg.number, leg.rights = event.caller, event.rights
     leg.invite, leg.server = event.request, event.server

@@ -24,6 +24,8 @@ TO_EXTENSION = CalledNumber()
 
 CLOSED = "Extension is closed"
 BYPASS = "bypass"
+INCOMING = "/in"
+"""After the name of a line or trunk: under this its calls that come in are counted, apart from those that go out."""
 
 
 class Inquiry:
@@ -203,7 +205,9 @@ def to_nobody(inquiry: Inquiry) -> Route:
 
 def limits_of_caller(inquiry: Inquiry) -> list[list[Any]]:
     """What has to be counted on the caller's side."""
-    options = inquiry.options
+    options, incoming = inquiry.options, inquiry.tables.incoming.get(inquiry.dialled.rights)
+    if incoming is not None:
+        return [[f"{inquiry.dialled.rights}{INCOMING}", True, None, incoming]]
     if options.max_calls is None and options.max_outgoing_calls is None:
         return []
     return [[inquiry.directory.aor(inquiry.dialled.rights), True, options.max_calls, options.max_outgoing_calls]]

@@ -9,6 +9,8 @@ from rayswitch.sip.flow import Flow
 
 EXTENSION, GROUP, SERVICE, REJECT = "extension", "group", "service", "reject"
 ANONYMOUS = "anonymous"
+OUTSIDE = ("line/", "trunk/")
+"""How the names of lines and trunks begin."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,8 @@ class Place:
 
     `domain` stands in From and To, "" for ours; `no_answer` seconds of ringing, 0 for the system's; `bypass`: media may
     go past the switch; `caller` stands in From instead of the caller's number ("anonymous": nobody is named); `user`
-    and `secret` answer the challenges of the other side.
+    and `secret` answer the challenges of the other side; `identity` says whether the caller is named to it besides
+    ("asserted", "preferred"), `form` how numbers are written ("sip", "user=phone", "tel").
     """
 
     uri: str
@@ -70,6 +73,8 @@ class Place:
     caller: str = ""
     user: str = ""
     secret: str = field(default="", repr=False)
+    identity: str = ""
+    form: str = "sip"
 
 
 class Step(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any
 
 from rayswitch.calls.routing.blocking import BlockList
 from rayswitch.calls.routing.trie import Trie
+from rayswitch.records.lines import Line, Trunk
 from rayswitch.records.numbering import Block, CalledNumber, CallerNumber, Dialling, Group, Refinement
 from rayswitch.records.transition import Transition
 
@@ -33,6 +34,8 @@ class Tables:
     refinements: dict[tuple[str, str], Trie[Refinement]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     dialling: Dialling = DEFAULTS
+    incoming: dict[str, int] = field(default_factory=dict)
+    """How many calls may come at once by a line or trunk; without an entry any number."""
 
     @property
     def outgoing(self) -> CalledNumber | None:
@@ -84,6 +87,21 @@ def dialling(tables: Tables, key: tuple[str, ...], record: Dialling | None) -> T
     return replace(tables, dialling=record or DEFAULTS)
 
 
+def outside(tables: Tables, kind: str, key: tuple[str, ...], record: Line | Trunk | None) -> Tables:
+    member = f"{kind}/{key[0]}"
+    others = {name: most for name, most in tables.incoming.items() if name != member}
+    most = record.max_incoming if record is not None else None
+    return replace(tables, incoming=others if most is None else others | {member: most})
+
+
+def line(tables: Tables, key: tuple[str, ...], record: Line | None) -> Tables:
+    return outside(tables, "line", key, record)
+
+
+def trunk(tables: Tables, key: tuple[str, ...], record: Trunk | None) -> Tables:
+    return outside(tables, "trunk", key, record)
+
+
 def entered(trie: Trie[Any], prefix: str, record: Any) -> Trie[Any]:
     """A table with a record, or without."""
     return trie.without(prefix) if record is None else trie.put(prefix, record)
@@ -96,4 +114,6 @@ CHANGES: dict[type, Callable[[Tables, tuple[str, ...], Any], Tables]] = {
     Refinement: refinement,
     Group: group,
     Dialling: dialling,
+    Line: line,
+    Trunk: trunk,
 }

@@ -11,6 +11,7 @@ from rayswitch.calls.routing.pipeline import decide
 from rayswitch.calls.routing.route import Dialled, Route, Step
 from rayswitch.calls.routing.tables import Tables
 from rayswitch.records.extension import ExtensionOptions
+from rayswitch.records.lines import Line, Trunk
 from rayswitch.records.numbering import Block, CalledNumber, CallerNumber, Dialling, Group, Refinement
 from rayswitch.records.transition import TRANSITION
 
@@ -41,6 +42,18 @@ def ask(tables: Tables, caller: str, called: str, directory: Directory | None = 
 def refused(route: Route) -> tuple[int, str]:
     assert route.kind == "reject"
     return route.status, route.reason
+
+
+def test_calls_that_come_in_by_a_line_are_counted_where_it_has_a_limit() -> None:
+    tables = plan(Line(name="one", max_incoming=2), Line(name="two"), Trunk(name="three", max_incoming=0))
+    limits = {name: ask(tables, "4711", "101", rights=name).limits for name in ("line/one", "line/two", "trunk/three")}
+    assert limits == {
+        "line/one": [["line/one/in", True, None, 2]],
+        "line/two": [],
+        "trunk/three": [["trunk/three/in", True, None, 0]],
+    }
+    without = tables.changed([(Line, ("one",), None)])
+    assert ask(without, "4711", "101", rights="line/one").limits == []
 
 
 # -- the called number ------------------------------------------------------------------------------------------
