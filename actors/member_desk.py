@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from actors.alarms import Alarms
@@ -79,7 +79,7 @@ class MemberDesk:
         """The latest snapshot."""
         return self.machine.members
 
-    async def start(self, expected: list[str] | None) -> None:
+    async def start(self, expected: Iterable[str] | None) -> None:
         """Take the store; `expected` are the hosts of a switch that starts. Raises Held."""
         try:
             await asyncio.to_thread(self._begin)

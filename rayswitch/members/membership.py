@@ -18,7 +18,7 @@ Everything here is in the snapshot, so a Switchboard that comes back goes on whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,14 +79,19 @@ class Membership:
             out.append(Publish(self.members))
         return out
 
-    def begin(self, expected: Iterable[str], now: float) -> list[Any]:
-        """The whole switch starts, with these hosts: others that there were are given up."""
+    def begin(self, expected: Iterable[str] | Mapping[str, int | None], now: float) -> list[Any]:
+        """The whole switch starts, with these hosts (and seats): others that there were are given up. Of none of them
+        anything was heard yet."""
         before = self.members
         self.out = out = []
         known, wanted = before.hosts, list(expected)
+        seats = expected if isinstance(expected, Mapping) else {}
         for host in wanted:
             member = known.get(host, Member(host, seat=int(host[1:])))
-            self._put(member._replace(state=UP if host in self.linked else AWAY, deadline=0.0))
+            seat = seats.get(host)
+            member = member._replace(deadline=0.0, seat=member.seat if seat is None else seat)
+            heard = host in self.linked  # it has greeted before we began
+            self._put(member._replace(state=UP) if heard else member._replace(node="", epoch=0, state=AWAY))
         self._bury([member.id for member in before if member.is_living and member.id not in wanted], now)
         self._change(vacant=())
         if self.members.homes(self.terms.homes) != before.homes(self.terms.homes):

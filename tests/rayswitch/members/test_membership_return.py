@@ -145,3 +145,15 @@ def test_on_the_only_node_a_process_that_hangs_is_replaced_there() -> None:
     assert End("s1") in board.effects
     board.tell(ev.Standing({"n0": "127.0.0.2"}))
     assert [(one.host, one.node, one.seat.number) for one in board.took(Start)] == [("s2", "n0", 1)]
+
+
+def test_a_switch_that_starts_has_the_seats_it_is_told_and_has_heard_of_nobody() -> None:
+    old = Board()
+    old.greet("s0", "s1", "m0")
+    machine = Membership(Terms(node="n0"), old.members)
+    machine.begin({"s0": 0, "s1": 0, "m0": None}, 1.0)
+    found = {member.id: (member.node, member.epoch, member.seat) for member in machine.members}
+    assert found == {"s0": ("", 0, 0), "s1": ("", 0, 0), "m0": ("", 0, 0)}
+    for second in range(40):
+        machine.handle(ev.Tick(), 1.0 + second)
+    assert machine.members.homes("s") == ["s0", "s1"]  # a node of an earlier Ray that is silent proves nothing
