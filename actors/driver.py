@@ -17,14 +17,12 @@ from ray._private import services
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 
-from actors.processes import actor_class
+from actors.cluster_plan import Place
+from actors.launching import launch
 from actors.ray_cluster import ADDRESS, OBJECT_STORE
 from actors.reference import NAMESPACE
 
 __all__ = ["Head", "main"]
-
-READY_SECONDS = 60.0
-
 
 _raylet: Any = importlib.import_module("ray._raylet")  # compiled: it has no types
 PORT_NAMES = (
@@ -107,9 +105,7 @@ def main() -> None:
         logging_level=logging.ERROR,
         configure_logging=False,
     )
-    actors = [actor_class(host).remote(host, order["settings"]) for host in order["hosts"]]
-    answers: list[dict[str, Any]] = ray.get([actor.ready.remote() for actor in actors], timeout=READY_SECONDS)
-    print(json.dumps(answers), flush=True)
+    print(json.dumps(launch([Place(host) for host in order["hosts"]], order["settings"])), flush=True)
 
 
 if __name__ == "__main__":

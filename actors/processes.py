@@ -5,8 +5,9 @@ again when it restarts a dead actor, so a process starts itself there and nobody
 fails is told by ``ready()`` to whoever deploys; a restarted process tries again until it works, because Ray gives up
 an actor whose ``__init__`` raises.
 
-Links, not Ray, carry the traffic: the only Ray calls are ``ready()``, once, and on several nodes ``certify()`` of the
-Switchboard. Orders come over the link too: "status", "drain" (end the calls), "close" (give everything back).
+Links, not Ray, carry the traffic: the only Ray calls are those of whoever starts and ends a switch, and on several
+nodes ``certify()`` of the Switchboard. Orders come over the link too: "status", "drain" (end the calls), "close" (give
+everything back).
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -25,8 +26,9 @@ from actors.enrolment import Enrolment
 from actors.link import Links
 from actors.logs import write_log
 from actors.member_feed import MemberFeed, about, first_members
-from actors.placement import SWITCHBOARD, hosts_of
-from actors.rundir import run_dir
+from actors.node_report import code_version
+from actors.placement import SWITCHBOARD
+from actors.rundir import digest, make_run_dir
 from rayswitch.config import Config
 from rayswitch.members import Isolation
 
@@ -67,7 +69,7 @@ class HostProcess:
 
     `identity`: kind, key and home of the one entity that lives in it, and whether it has lived before; nobody dials
     such a process. `seat`: its number among those of its kind on the node, which says what share of the node's ports it
-    has.
+    has. `hosts`, for the Switchboard: all others of a switch that starts, with their seats.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class HostProcess:
         address: str = "",
         seat: int | None = None,
         identity: Sequence[Any] = (),
+        hosts: Mapping[str, int | None] | None = None,
     ) -> None:
         self.id = host_id
+        self.hosts = hosts
         self.seat = seat
         self.identity = tuple(identity)
         self.config = Config.from_dict(settings)
@@ -96,7 +100,7 @@ class HostProcess:
         self.again = False
 
     def _new_links(self) -> Links:
-        return Links(self.id, self.epoch, run_dir(self.config), not self.identity, self.node)
+        return Links(self.id, self.epoch, make_run_dir(self.config), not self.identity, self.node)
 
     async def start(self, again: bool) -> None:
         """Start what lives here. `again`: this is a restart, which tries until it works."""
@@ -162,7 +166,7 @@ class HostProcess:
 
         hosts = RayHosts(self.config.to_dict())
         switchboard = Switchboard(self.config, self.links, feed, hosts, ray_actors(self.config))
-        await switchboard.start(None if self.again or self.address else hosts_of(self.config))
+        await switchboard.start(None if self.again else self.hosts)
         return switchboard
 
     def _status(self) -> dict[str, Any]:
@@ -216,11 +220,20 @@ class HostProcess:
         os._exit(1)  # Ray starts a clean one
 
     async def ready(self) -> dict[str, Any]:
-        """What this process listens on, or why it could not start. With `certify`, the only Ray calls there are."""
+        """What this process listens on, or why it could not start."""
         if self.enrolled is not None:
             await asyncio.wait([self.enrolled], timeout=ENROL_SECONDS)
         listeners = [] if self.process is None else list(self.process.listeners)
         return {"host": self.id, "pid": os.getpid(), "listeners": listeners, "failure": self.failure}
+
+    async def deployed(self) -> dict[str, str]:
+        """What a later deployment compares itself with: our settings, our code, and why we could not start."""
+        return {"settings": digest(self.config), "code": code_version(), "failure": self.failure}
+
+    async def obey(self, order: str) -> None:
+        """ "drain" or "close" from whoever ends a switch on a cluster: he has no link to other nodes."""
+        if self.process is not None:
+            await getattr(self.process, order)()
 
 
 def link_address(config: Config, of_node: str) -> str:
@@ -253,12 +266,17 @@ def ray_actors(config: Config) -> Any:
 
 
 async def _begin(
-    self: HostProcess, host_id: str, settings: dict[str, Any], *identity: Any, seat: int | None = None
+    self: HostProcess,
+    host_id: str,
+    settings: dict[str, Any],
+    *identity: Any,
+    seat: int | None = None,
+    hosts: Mapping[str, int | None] | None = None,
 ) -> None:
     """``__init__`` of the Ray actors: an asynchronous one, so that it runs on the actor's loop."""
     import ray
 
-    HostProcess.__init__(self, host_id, settings, *_here(), seat, identity)
+    HostProcess.__init__(self, host_id, settings, *_here(), seat, identity, hosts)
     again = ray.get_runtime_context().was_current_actor_reconstructed
     await self.start(again)
 

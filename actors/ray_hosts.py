@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from actors.cluster_plan import demand
 from actors.reference import NAMESPACE
 from rayswitch.members import Seat
 
@@ -54,7 +55,15 @@ class RayHosts:
         from actors.processes import actor_class
 
         where = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor_class(host, scheduling_strategy=where).remote(host, self.settings, seat=seat.number)
+        needs = demand(host, self._offered(node))
+        actor = actor_class(host, scheduling_strategy=where, resources=needs)
+        actor.remote(host, self.settings, seat=seat.number)
+
+    def _offered(self, node: str) -> dict[str, float]:
+        import ray
+
+        rows: Any = ray.nodes()  # type: ignore[no-untyped-call]
+        return next((row["Resources"] for row in rows if row["NodeID"] == node), {})
 
     def end(self, host: str) -> None:
         """Ray neither keeps it nor starts it again."""

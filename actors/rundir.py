@@ -81,6 +81,7 @@ class Record:
     ready: bool = False
     listeners: tuple[str, ...] = ()
     settings: str = ""  # digest of its configuration and code version
+    cluster: str = ""  # address of the Ray cluster that it was deployed to; pid, mark and temp mean nothing then
 
     @property
     def signs(self) -> Signs:

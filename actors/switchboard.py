@@ -15,7 +15,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class Switchboard:
         links.on("trace", self._traced)
         links.on_down(self._left)
 
-    async def start(self, expected: list[str] | None) -> None:
+    async def start(self, expected: Iterable[str] | None) -> None:
         """Be the Switchboard; `expected`: the hosts of a switch that starts. Raises Held: another one is."""
         await self.desk.start(expected)
         self._spawn(self._poll())
