@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from actors import census
+from actors.cli import control
 from actors.daemons import GCS, RAYLET, daemons_of
 from actors.logs import write_log
 from actors.opening import open_store
@@ -35,8 +36,8 @@ def up(config: Config, file: Path | None = None) -> int:
     except Refused as refused:
         return _complain(str(refused), 2)
     with lock:
-        running = _running(config)
         try:
+            running = _running(config)
             if running is None:
                 _check(config)
             return _run(config, running)
@@ -53,6 +54,8 @@ def down(config: Config) -> int:
     record = Record.load(run_dir(config))
     if record is None:
         return _complain(f"no switch is running with data folder {config.data}", 1)
+    if record.cluster:
+        return _complain(f"this switch is on the cluster {record.cluster}: rayswitch undeploy ends it there", 2)
     if census.signal_process(record.pid, record.born, signal.SIGTERM):
         end = time.monotonic() + DOWN_SECONDS
         while census.born(record.pid) == record.born and time.monotonic() < end:
@@ -71,6 +74,8 @@ def _running(config: Config) -> Record | None:
     record = Record.load(run_dir(config))
     if record is None:
         return None
+    if record.cluster and control.is_running(config):
+        raise Refused(f"data: {config.data} is in use by a switch on the cluster {record.cluster}")
     whole = {daemon.role for daemon in daemons_of(record.signs)} == {GCS, RAYLET}
     if record.ready and record.settings == digest(config) and whole:
         progress("taking over the running switch with this data folder")

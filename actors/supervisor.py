@@ -24,6 +24,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -35,7 +36,7 @@ from actors.placement import SWITCHBOARD, hosts_of
 from actors.rundir import Record, digest, make_run_dir
 from rayswitch.config import Config
 
-__all__ = ["StartFailed", "Supervisor", "become_subreaper", "sweep"]
+__all__ = ["StartFailed", "Supervisor", "become_subreaper", "ready_line", "sweep"]
 
 PR_SET_CHILD_SUBREAPER = 36
 START_SECONDS = 90.0
@@ -107,7 +108,7 @@ class Supervisor:
     async def _work(self) -> int:
         if not self.record.ready:
             await self._begin()
-        print(self._ready_line(), flush=True)
+        print(ready_line(self.record.listeners, self.hosts), flush=True)
         return await self._watch()
 
     async def _begin(self) -> None:
@@ -157,11 +158,6 @@ class Supervisor:
         except TimeoutError:
             raise StartFailed(f"{' '.join(command[:4])}: no end after {seconds:.0f} s") from None
         return helper.returncode or 0, output.decode("utf-8", "replace")
-
-    def _ready_line(self) -> str:
-        counts = [(letter, sum(host[0] == letter for host in self.hosts)) for letter in "smcr"]
-        parts = ", ".join(f"{count} {_NAMES[letter]}{'s' * (count > 1)}" for letter, count in counts if count)
-        return f"ready: {' '.join(self.record.listeners)} ({parts})"
 
     # The time between.
 
@@ -235,6 +231,13 @@ class Supervisor:
         """They come first, or they would start again what we end."""
         for daemon in daemons_of(self.record.signs):
             census.signal_process(daemon.pid, daemon.born, signal.SIGKILL)
+
+
+def ready_line(listeners: Sequence[str], hosts: Sequence[str]) -> str:
+    """What is said when every process can do its work."""
+    counts = [(letter, sum(host[0] == letter for host in hosts)) for letter in "smcr"]
+    parts = ", ".join(f"{count} {_NAMES[letter]}{'s' * (count > 1)}" for letter, count in counts if count)
+    return f"ready: {' '.join(listeners)} ({parts})"
 
 
 _NAMES = {"s": "SIP gateway", "m": "media gateway", "c": "call process", "r": "registration process"}

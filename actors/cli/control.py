@@ -26,7 +26,7 @@ from typing import Any
 from actors.rundir import run_dir
 from rayswitch.config import Config
 
-__all__ = ["SWITCHBOARD", "ControlError", "NotRunning", "ask", "follow", "notify"]
+__all__ = ["SWITCHBOARD", "ControlError", "NotRunning", "ask", "follow", "is_running", "notify"]
 
 SWITCHBOARD = "sw"
 TOPIC = "control"
@@ -50,6 +50,15 @@ def ask(config: Config, command: str, arguments: Arguments | None = None, timeou
     import asyncio
 
     return asyncio.run(_ask(config, command, arguments or {}, timeout))
+
+
+def is_running(config: Config) -> bool:
+    """Is a Switchboard up on this machine?"""
+    try:
+        _reachable(config)
+    except NotRunning:
+        return False
+    return True
 
 
 def notify(config: Config, command: str) -> str:

@@ -1,14 +1,14 @@
 """The command `rayswitch`: its subcommands, and what each kind of failure means to a shell.
 
 Exit codes: 0 done; 1 the switch is not running, a thing was not found, the store failed; 2 bad configuration
-or usage. Commands import late what is slow: only `up` ever imports Ray, and that in other processes.
+or usage. Commands import late what is slow: only `up` and `deploy` ever import Ray, and `up` in other processes.
 """
 
 from pathlib import Path
 
 import click
 
-from actors.cli import bans, extensions, imports, links, live, nodes, plans, records, routes, tracing
+from actors.cli import bans, cluster, extensions, imports, links, live, nodes, plans, records, routes, tracing
 from actors.cli.control import ControlError
 from actors.cli.options import config_option, config_path, configuration
 from actors.cli.show import complain, say
@@ -94,6 +94,8 @@ for command in (
     plans.export_plan,
     routes.route,
     imports.import_variables,
+    cluster.deploy,
+    cluster.undeploy,
 ):
     rayswitch.add_command(command)
 rayswitch.add_command(extensions.extension_group, "extension")
