@@ -18,7 +18,7 @@ from typing import Self
 
 T1, T2 = 0.5, 4.0
 SDP = (
-    "v=0\r\no=agent 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    "v=0\r\no=agent 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
     "m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
 
@@ -57,16 +57,25 @@ class Message:
         assert found, f"no audio in {self.body!r}"
         return int(found[1])
 
+    @property
+    def media_address(self) -> str:
+        """Address of the body, as it stands there first."""
+        found = re.search(r"c=IN IP[46] (\S+)", self.body)
+        assert found, f"no address in {self.body!r}"
+        return found[1]
+
 
 class Call:
     """One side of a call that is up, at `agent`. `ended` is set when the other side has sent BYE.
 
-    `local_port` and `remote_port` are the audio ports of the two session descriptions.
+    `local_port` and `remote_port` are the audio ports of the two session descriptions; `first` is the message that told
+    them the other one's.
     """
 
     def __init__(self, agent: "Agent", message: Message, local: str, remote: str, local_port: int) -> None:
         self.agent, self.local, self.remote = agent, local, remote
         self.call_id, self.target = message.get("call-id"), _target(message)
+        self.first = message
         self.local_port, self.remote_port = local_port, message.media_port
         routes = message.get_all("record-route")
         self.routes = "".join(f"Route: {route}\r\n" for route in (reversed(routes) if message.status else routes))
@@ -231,7 +240,9 @@ class Agent:
     def dial(self, number: str, password: str, dialled: str, media_port: int) -> Call:
         """Call `dialled` as `number`; the call once it is answered."""
         uri = f"sip:{dialled}@{self.domain}"
-        answer = self.authenticated("INVITE", uri, number, password, f"<{uri}>", body=SDP.format(port=media_port))
+        answer = self.authenticated(
+            "INVITE", uri, number, password, f"<{uri}>", body=SDP.format(address=self.address, port=media_port)
+        )
         assert answer.status == 200, answer.first
         call = Call(self, answer, answer.get("from"), answer.get("to"), media_port)
         self.calls[call.call_id] = call
@@ -291,7 +302,7 @@ class Agent:
         tag = "" if "tag=" in request.get("to") else f";tag={secrets.token_hex(4)}"
         if tag:
             self._socket.sendto(self._response(request, "180 Ringing", tag), source)
-        answer = self._response(request, "200 OK", tag, SDP.format(port=self._offered[call_id]))
+        answer = self._response(request, "200 OK", tag, SDP.format(address=self.address, port=self._offered[call_id]))
         self._answered[branch + "INVITE"] = answer
         self._socket.sendto(answer, source)
         if not tag and self.follows and call_id in self.calls:

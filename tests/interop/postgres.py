@@ -37,13 +37,15 @@ def programs() -> Path:
 
 
 class Postgres:
-    """A server with one role, OWNER, that may make databases; its password is PASSWORD."""
+    """A server with one role, OWNER, that may make databases; its password is PASSWORD. It is at `host`, for all of
+    that /24 network."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, host: str = HOST, **settings: str) -> None:
+        self.host = host
         self.folder = Path(tempfile.mkdtemp(prefix="rs-pg-"))
-        self.port = free_port(HOST)
+        self.port = free_port(host)
         self.settings = {
-            "listen_addresses": HOST,
+            "listen_addresses": host,
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
             "shared_buffers": "32MB",
@@ -81,6 +83,8 @@ class Postgres:
             [str(programs() / order[0]), *order[1:]], capture_output=True, text=True, **self._unprivileged()
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {self.host}/24 scram-sha-256\n")
 
     def _unprivileged(self) -> dict[str, Any]:
         options: dict[str, Any] = {"cwd": self.folder, "stdin": subprocess.DEVNULL, "start_new_session": True}
@@ -106,7 +110,7 @@ class Postgres:
     def _answers(self) -> bool:
         assert self.process is not None and self.process.poll() is None, (self.folder / "log").read_text()
         asked = subprocess.run(
-            [str(programs() / "pg_isready"), "-q", "-h", HOST, "-p", str(self.port)], check=False, timeout=10
+            [str(programs() / "pg_isready"), "-q", "-h", self.host, "-p", str(self.port)], check=False, timeout=10
         )
         return asked.returncode == 0
 
@@ -156,12 +160,12 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """The URL of `database`."""
-        return f"postgresql://{OWNER}@{HOST}:{self.port}/{database}?password_file={self.password_file}"
+        return f"postgresql://{OWNER}@{self.host}:{self.port}/{database}?password_file={self.password_file}"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """What psql prints for it."""
         done = subprocess.run(
-            [str(programs() / "psql"), "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-p", str(self.port)]
+            [str(programs() / "psql"), "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", self.host, "-p", str(self.port)]
             + ["-U", OWNER, "-d", database, "-c", statement],
             env={"PATH": os.environ["PATH"], "PGPASSWORD": PASSWORD},
             capture_output=True,

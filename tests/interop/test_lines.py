@@ -111,7 +111,9 @@ def test_a_call_comes_in(switch: Switch, people: tuple[Agent, Agent, Agent]) -> 
 def test_a_number_that_the_carrier_does_not_know(people: tuple[Agent, Agent, Agent]) -> None:
     near, _, _ = people
     uri = f"sip:94712@{DOMAIN}"
-    answer = near.authenticated("INVITE", uri, "101", "secret-101", f"<{uri}>", body=SDP.format(port=9))
+    answer = near.authenticated(
+        "INVITE", uri, "101", "secret-101", f"<{uri}>", body=SDP.format(address="127.0.0.1", port=9)
+    )
     assert answer.status in (404, 480)
 
 
