@@ -1,5 +1,6 @@
 # make run    make the virtual environment, install the locked versions, start the switch
 # make test   everything: Debian packages, lint, types, import rules, tests
+# make wheel  the package in dist/, as `ray up cluster.yaml` takes it to the machines (docs/cluster.md)
 # Every target is safe to repeat; nothing is installed twice.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN    := $(VENV)/bin
 CONFIG ?= switch.yaml
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: run test lint types imports tests fmt tools soak bench clean
+.PHONY: run test lint types imports tests fmt tools wheel soak bench clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/rayswitch up -c $(CONFIG)
@@ -31,6 +32,11 @@ fmt: $(VENV)/.dev
 # The Debian programs that the tests drive: installed when root on Debian, else named.
 tools:
 	@sh tests/tools.sh
+
+# From nothing: setuptools would keep modules that are no more.
+wheel: $(VENV)/.run
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 soak: $(VENV)/.dev tools
 	$(BIN)/python -m benchmarks.outage
