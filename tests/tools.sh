@@ -2,12 +2,13 @@
 # The programs of Debian that the tests drive, as "command package". Installs what is missing when it may (root on
 # Debian), else names it and fails: a missing tool is never a skipped test.
 set -eu
-TOOLS="sipp:sip-tester baresip:baresip sipsak:sipsak tshark:tshark sox:sox ip:iproute2 svwar:sipvicious kamailio:kamailio"
+TOOLS="sipp:sip-tester baresip:baresip sipsak:sipsak tshark:tshark sox:sox ip:iproute2 ssh:openssh-client rsync:rsync svwar:sipvicious kamailio:kamailio"
 
 missing() {
     for tool in $TOOLS; do
         command -v "${tool%%:*}" >/dev/null 2>&1 || printf '%s ' "${tool##*:}"
     done
+    [ -x /usr/sbin/sshd ] || printf 'openssh-server '
     ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || printf 'postgresql '
     sox --help 2>/dev/null | grep -q 'AUDIO FILE FORMATS.* wav' || printf 'libsox-fmt-all '
 }
