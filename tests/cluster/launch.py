@@ -24,7 +24,7 @@ UP_SECONDS, NODES_SECONDS, COMMAND_SECONDS = 90.0, 60.0, 90.0
 PROJECT = "/root/project"
 """The folder of cluster.yaml on the owner's machine."""
 OWNER = f"cd {PROJECT}; export PATH=/root/rayswitch/venv/bin:$PATH RAY_UP_enable_autoscaler_v2=0; "
-LIVING = "import ray; ray.init('auto', logging_level=40); print(sum(row['Alive'] for row in ray.nodes()))"
+CONNECT = "import ray; ray.init('auto', logging_level=40); "
 HEAD = "cd ~/rayswitch; export PATH=~/rayswitch/venv/bin:$PATH; "
 
 
@@ -120,7 +120,11 @@ class Launch:
         running = sum(any("raylet/raylet" in line for line in one.processes().values()) for one in self.nodes)
         if running <= self.count:
             return 0
-        return int(self.head.run(HEAD + f"set -a; . ./ray.env; python -c {shlex.quote(LIVING)}"))
+        return int(self.python("print(sum(row['Alive'] for row in ray.nodes()))"))
+
+    def python(self, script: str) -> str:
+        """What a driver of the cluster prints."""
+        return self.head.run(HEAD + f"set -a; . ./ray.env; python -c {shlex.quote(CONNECT + script)}")
 
     def down(self) -> str:
         """All of Ray ends, on all machines."""

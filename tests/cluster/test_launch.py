@@ -4,14 +4,18 @@ The tests go on from one another: this is one launch, told in parts.
 """
 
 import json
+import re
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.cluster.launch import Launch
+from tests.cluster.machines import Machine
 from tests.interop.agent import Agent
 from tests.interop.processes import await_true
 from tests.interop.rtp import Audio
@@ -94,6 +98,27 @@ def test_a_node_with_other_code_is_refused(cluster: Launch) -> None:
     assert "the head has 0.1.0 (" in done.stderr
 
 
+def test_a_start_that_fails_says_why_and_leaves_nothing(cluster: Launch) -> None:
+    with occupied(cluster.workers[0], 5060):
+        done = cluster.deploy()
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert re.fullmatch(r"s0: .*cannot listen on 0\.0\.0\.0 port 5060: Address already in use", last)
+    assert ours(cluster) == []
+
+
+@contextmanager
+def occupied(machine: Machine, port: int) -> Iterator[None]:
+    """Somebody else has this UDP port, until his standard input ends."""
+    script = f"import socket, sys; s = socket.socket(type=2); s.bind(('0.0.0.0', {port})); print('bound', flush=True)"
+    order = machine.command(f'exec python3 -c "{script}; sys.stdin.read()"')
+    with subprocess.Popen(order, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "bound\n"
+        yield
+        process.stdin.close()
+
+
 def test_the_switch_is_up(launch: Launch) -> None:
     rows = json.loads(launch.rayswitch("actors", "--processes", "--json"))
     assert {row["id"] for row in rows} == {"sw", "s0", "s1", "m0", "m1"}
@@ -165,6 +190,17 @@ def test_other_commands_know_that_it_is_on_a_cluster(launch: Launch) -> None:
     ):
         done = launch.attempt(command)
         assert (done.returncode, done.stderr.strip()) == (2, text)
+
+
+def test_a_host_that_ray_has_given_up_is_replaced_on_its_node(launch: Launch) -> None:
+    launch.python("ray.kill(ray.get_actor('s1', namespace='rayswitch'), no_restart=True)")
+
+    def replaced() -> bool:
+        rows = json.loads(launch.rayswitch("actors", "--processes", "--json"))
+        return sorted(row["id"] for row in rows if row["id"][0] == "s") == ["s0", "s2", "sw"]
+
+    await_true(replaced, "a gateway in the place of s1", 20)
+    assert any("SipGateway" in line for line in launch.workers[1].processes().values())
 
 
 def test_undeploy_ends_the_switch_and_leaves_ray(launch: Launch) -> None:
