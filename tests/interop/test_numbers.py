@@ -52,7 +52,9 @@ def phones(switch: Switch) -> Iterator[dict[str, Agent]]:
 
 def refused(phone: Agent, number: str, dialled: str) -> Message:
     uri = f"sip:{dialled}@{DOMAIN}"
-    return phone.authenticated("INVITE", uri, number, f"secret-{number}", f"<{uri}>", body=SDP.format(port=9))
+    return phone.authenticated(
+        "INVITE", uri, number, f"secret-{number}", f"<{uri}>", body=SDP.format(address="127.0.0.1", port=9)
+    )
 
 
 def test_lists_levels_and_routes(phones: dict[str, Agent]) -> None:
