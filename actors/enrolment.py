@@ -20,6 +20,7 @@ from actors.connection import Connection
 from actors.credentials import Credentials
 from actors.link import LinkError, Links
 from actors.placement import SWITCHBOARD
+from actors.tasks import Tasks
 
 __all__ = ["Ask", "Enrolment", "Grant", "Refused"]
 
@@ -62,7 +63,7 @@ class Enrolment:
         self._ask = ask
         self._life = 0.0
         self._due = 0.0  # loop time of the next certificate
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         links.on("links.renew", self._follow)
 
     async def begin(self, address: str, ports: Iterable[int]) -> Endpoints:
@@ -72,13 +73,12 @@ class Enrolment:
             await asyncio.sleep(delay)
             delay = min(delay * 2, RETRY_MOST)
         endpoints = self._links.peering.sockets.listen_tcp(address, ports)
-        self._spawn(self._keep())
+        self._tasks.spawn(self._keep())
         return endpoints
 
     def close(self) -> None:
         """Renew nothing any more."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     async def _tried(self, ask: Ask) -> bool:
         try:
@@ -162,8 +162,3 @@ class Enrolment:
     def _any_outdated(self) -> bool:
         found = (peer.connection for peer in self._links.peering.peers())
         return any(self._outdated(connection) for connection in found if connection is not None)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

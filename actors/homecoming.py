@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 from actors.link import Links
 from actors.placement import SWITCHBOARD, Placement, rendezvous
 from actors.registration import RegistrationShell
+from actors.tasks import Tasks
 from rayswitch.members import Members, Share
 from rayswitch.members.shares import Mark, Marked, Open, PeerUp, Placed, Read, ReadStore, Release, Released
 from rayswitch.store import StoreError
@@ -58,7 +59,7 @@ class Homecoming:
         self.again = False
         self.opened = asyncio.Event()
         self.waiting: list[tuple[str, Any]] = []
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         links.on("share", lambda peer, shares: self.handle(Marked(peer, shares)))
         links.on_up(lambda peer, epoch, is_new: self.handle(PeerUp(peer)))
 
@@ -100,7 +101,7 @@ class Homecoming:
     # -- what the machine wants ----------------------------------------------------------------------------------------
 
     def release(self, effect: Release) -> None:
-        self.spawn(self.released(effect.shares))
+        self.tasks.spawn(self.released(effect.shares))
 
     async def released(self, shares: int) -> None:
         """What is another's goes, and what waits to be read anew; the store has the latest of it."""
@@ -122,7 +123,7 @@ class Homecoming:
             self.links.tell(host, "share", effect.shares)
 
     def read_store(self, effect: ReadStore) -> None:
-        self.spawn(self.taken_in(effect.shares))
+        self.tasks.spawn(self.taken_in(effect.shares))
 
     async def taken_in(self, shares: int) -> None:
         """What is ours and not here."""
@@ -147,16 +148,9 @@ class Homecoming:
         for aor, event in waiting:
             self.tell(aor, event)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """A task that is held until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
     def close(self) -> None:
         """Nothing more moves."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()
         self.shell.close()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from actors.connection import Connection
 from actors.secure_stream import SecureStream
+from actors.tasks import Tasks
 
 __all__ = ["HALF_OPEN", "HALF_OPEN_PER_SOURCE", "HALF_OPEN_SECONDS", "LinkListener"]
 
@@ -45,7 +46,7 @@ class LinkListener:
         self._protocol = protocol
         self._known = known
         self._sources: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._told = 0.0
         self._second, self._strangers = 0, 0  # how many in this second
         self._socket: socket.socket | None = None
@@ -60,8 +61,7 @@ class LinkListener:
 
     def close(self) -> None:
         """Listen no more; who is half open is let go."""
-        for task in list(self._tasks):
-            task.cancel()
+        self._tasks.cancel()
         if self._socket is not None:
             self._socket.close()
 
@@ -126,9 +126,7 @@ class LinkListener:
             log.warning(f"links: {text} (%d crowded, %d unproved so far)", *about, self.crowded, self.unproved)
 
     def _spawn(self, work: Any) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(work)
 
 
 def _bound(address: str, ports: Iterable[int]) -> socket.socket:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from actors.link import LinkError, Links
+from actors.tasks import Tasks
 from rayswitch.members import AWAY, DEAD, UP, Members
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class MediaDesk:
         """Which of them calls found too small since the last answer."""
         self.asked: dict[Stock, asyncio.Task[int | None]] = {}
         """The question under way."""
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks = Tasks()
 
     def follow(self, members: Members) -> None:
         """These are the media gateways from now on."""
@@ -76,7 +77,7 @@ class MediaDesk:
             if ports is not None:
                 done(candidate, ports)
                 return
-        self.spawn(self.ask_and_serve(candidates, families, done))
+        self.tasks.spawn(self.ask_and_serve(candidates, families, done))
 
     def candidates(self, gateway: str) -> list[str]:
         """That one, or all that are up: those on our node first, the next in turn at the head."""
@@ -133,7 +134,7 @@ class MediaDesk:
         """The question under way, or a new one, for what calls need now and for the stock."""
         task = self.asked.get(stock)
         if task is None:
-            task = self.asked[stock] = self.spawn(self.ask(stock, count))
+            task = self.asked[stock] = self.tasks.spawn(self.ask(stock, count))
         return task
 
     async def ask(self, stock: Stock, count: int) -> int | None:
@@ -175,15 +176,7 @@ class MediaDesk:
 
     def close(self) -> None:
         """Give back what is in stock, and wait for nothing more."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()
         for (gateway, _), ports in self.stock.items():
             self.give_back(gateway, [port[0] for port in ports])
         self.stock.clear()
-
-    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task that is held until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task

@@ -10,13 +10,13 @@ it did not hear of stands in the ledger, and so it learns of it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from actors.link import LinkError, Links
 from actors.placement import Placement
+from actors.tasks import Tasks
 from rayswitch.calls.occupancy import Occupancy, Use
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class OccupancyDesk:
         """Set when this host is a home."""
         self.ledger: dict[str, list[tuple[str, bool]]] = {}
         """By call id: the names that it is counted for, and whether it goes out from there."""
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         links.on_up(lambda peer, epoch, is_new: self.announce(peer))
 
     def serve(self) -> None:
@@ -51,9 +51,7 @@ class OccupancyDesk:
         if self.counted is not None and all(self.placement.home(row[0]) == self.me for row in rows):
             self.settle(id, rows, [self.seized(id, row) for row in rows], done)
             return
-        task = asyncio.get_running_loop().create_task(self.ask(id, rows, done))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.spawn(self.ask(id, rows, done))
 
     async def ask(self, id: str, rows: list[list[Any]], done: Done) -> None:
         """The homes, over their links. What is under way stands in the ledger: it may have been counted."""
@@ -164,8 +162,7 @@ class OccupancyDesk:
 
     def close(self) -> None:
         """Nobody waits for an answer any more."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()
 
 
 def seize(counted: Occupancy, host: str, name: str, id: str, out: bool, most: int | None, most_out: int | None) -> bool:

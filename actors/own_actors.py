@@ -21,13 +21,14 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from actors.link import LinkError, Links
 from actors.memory import fitting
 from actors.placement import OWN, is_own
+from actors.tasks import Tasks
 from rayswitch.config import Config
 from rayswitch.store import Store
 
@@ -103,11 +104,11 @@ class OwnActors:
         self._gate = asyncio.Semaphore(STARTS)
         self._numbers: deque[int] = deque()
         self._closing = False
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
         links.on("own", self._told)
         links.on("own.start", self._asked)
         links.on("own.known", self._known)
-        self._spawn(self._run())
+        self._tasks.spawn(self._run())
 
     def hosts(self) -> list[str]:
         """Those that run."""
@@ -122,8 +123,7 @@ class OwnActors:
         """Let all of them give back what they hold."""
         self._closing = True
         await self._all("close", None)
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     async def _all(self, topic: str, payload: Any) -> None:
         asks = [self.links.ask(host, topic, payload, ASK_SECONDS) for host in self.hosts() if self.links.alive(host)]
@@ -184,7 +184,7 @@ class OwnActors:
     def _begin(self, own: Own) -> None:
         own.since = time.monotonic()
         self.living[own.host] = own
-        self._spawn(self._start(own))
+        self._tasks.spawn(self._start(own))
 
     async def _start(self, own: Own) -> None:
         """Hold a place at the gate until it runs."""
@@ -208,7 +208,7 @@ class OwnActors:
             self._found.result().discard(own.name)
         if self.living.pop(own.host, None) is not None:
             self.ended(own.host)
-            self._spawn(self._ending(own.name))
+            self._tasks.spawn(self._ending(own.name))
 
     async def _ending(self, name: str) -> None:
         try:
@@ -279,8 +279,3 @@ class OwnActors:
                 own.since = time.monotonic()
             elif own.state == "idle" and own.since < limit:
                 self._end(own)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

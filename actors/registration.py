@@ -20,6 +20,7 @@ from actors.host import Host, Kind
 from actors.journal.verbs import Writes
 from actors.link import LinkError, Links
 from actors.placement import Placement
+from actors.tasks import Tasks
 from gateways.wheel import Wheel
 from rayswitch.calls import effects as fx
 from rayswitch.calls.events import LookedUp, RegisterReceived, TimerFired
@@ -200,7 +201,7 @@ class Location:
         self.wall = wall
         self.shell: Registrations | None = None
         """Set when this host is a home itself, or may become one."""
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     def serve(self, shell: Registrations) -> None:
         """This host is a home: answer the others too."""
@@ -221,9 +222,7 @@ class Location:
             event.token = done
             self.shell.tell(aor, event)
             return
-        task = asyncio.get_running_loop().create_task(self.seek(aor, event, done))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.spawn(self.seek(aor, event, done))
 
     async def seek(self, aor: str, event: Any, done: Done) -> None:
         """Over the link to the home; when that restarts, or is the home no more, once more wherever it is then."""
@@ -270,7 +269,6 @@ class Location:
 
     def close(self) -> None:
         """Nobody waits for an answer any more."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()
         if self.shell is not None:
             self.shell.close()

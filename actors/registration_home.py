@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from actors.link import LinkError, Links
 from actors.own_records import OwnRecords
 from actors.placement import SWITCHBOARD, is_own
 from actors.registration import KIND, Location, RegistrationShell
+from actors.tasks import Tasks
 from rayswitch.calls.events import RegisterReceived
 from rayswitch.store import put_binding
 
@@ -77,7 +78,7 @@ class RegistrationHome:
         """What came for them since."""
         self.held_offers: list[tuple[str, list[Any]]] = []
         self.full = 0.0
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         links.on("own.ready.registration", self.ready)
         links.on("own.idle", self.ended)
 
@@ -87,14 +88,14 @@ class RegistrationHome:
         """To the registration, wherever it lives."""
         away = self.away.get(aor)
         if away is not None:
-            self.spawn(self.pass_on(aor, away, event))
+            self.tasks.spawn(self.pass_on(aor, away, event))
         elif aor in self.unsure:
             self.held.append((aor, event))
         elif self.stays or self.shell.has(aor) or not _opens(event):
             self.shell.tell(aor, event)
             self.consider(aor)
         else:
-            self.spawn(self.admit(aor, event))
+            self.tasks.spawn(self.admit(aor, event))
 
     async def pass_on(self, aor: str, away: Away, event: Any) -> None:
         """Over the link to its actor, and the answer back."""
@@ -133,8 +134,7 @@ class RegistrationHome:
 
     def close(self) -> None:
         """Wait for nothing any more."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()
         self.shell.close()
 
     # -- moving out ----------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class RegistrationHome:
         """Ask for an actor, unless there is nothing to move or one is coming."""
         now = self.clock()
         if self.shell.host.has(KIND, aor) and now > self.full and now > self.coming.get(aor, 0.0):
-            self.spawn(self.wish(aor))
+            self.tasks.spawn(self.wish(aor))
 
     async def admit(self, aor: str, event: RegisterReceived) -> None:
         """A REGISTER that nobody but an actor of its own may serve: 503 unless there can be one."""
@@ -173,7 +173,7 @@ class RegistrationHome:
             self.held_offers.append((peer, payload))
         elif away is not None and away.host == peer:
             if not has:
-                self.spawn(self.remind(aor, peer))
+                self.tasks.spawn(self.remind(aor, peer))
         elif has:
             self.shell.drop(aor)
             self.away[aor] = Away(peer)
@@ -255,7 +255,7 @@ class RegistrationHome:
                 here.append((aor, snapshot, expires))
         self.shell.take_in(here)
         if self.unsure:
-            self.spawn(self.find_out())
+            self.tasks.spawn(self.find_out())
 
     async def find_out(self) -> None:
         """Who has an actor still? Whoever has none lives here again, and moves out anew."""
@@ -278,12 +278,6 @@ class RegistrationHome:
         for aor in unsure:
             if self.shell.wake(aor):
                 self.consider(aor)
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """A task that is held until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
 
 def _opens(event: Any) -> bool:

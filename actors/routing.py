@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from actors.link import LinkError, Links
 from actors.occupancy import OccupancyDesk
 from actors.outside.outgoing import Outgoing
+from actors.tasks import Tasks
 from rayswitch.calls.carried import user_part
 from rayswitch.calls.directory import Directory
 from rayswitch.calls.leg import hostport
@@ -116,13 +117,11 @@ class RemoteRouter:
 
     def __init__(self, links: Links) -> None:
         self.links = links
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     def route(self, gateway: str, dialled: Dialled, done: Done) -> None:
         """Over the link."""
-        task = asyncio.get_running_loop().create_task(self.ask(gateway, dialled, done))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.spawn(self.ask(gateway, dialled, done))
 
     async def ask(self, gateway: str, dialled: Dialled, done: Done) -> None:
         """Without an answer there is no way."""
@@ -135,5 +134,4 @@ class RemoteRouter:
 
     def close(self) -> None:
         """Nobody waits for an answer any more."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from actors.call import KIND, CallShell
 from actors.link import Links
+from actors.tasks import Tasks
 from rayswitch.calls.call import Call
 from rayswitch.calls.features.relocation import LEAVES, LOST
 from rayswitch.members import DEAD, LEAVING, Members
@@ -44,7 +45,7 @@ class Succession:
         self.take = take
         self.members = Members()
         self.taken: set[str] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         links.on("call.take", self.given)
 
     def follow(self, members: Members) -> None:
@@ -57,11 +58,11 @@ class Succession:
         for host in sorted(dead - self.taken):
             self.taken.add(host)
             self.shell.coming.add(host)
-            self.spawn(self.adopt(host))
+            self.tasks.spawn(self.adopt(host))
         over = {host for host in before.hosts if before.state(host) not in OVER and members.state(host) in OVER}
         if members.state(me) == LEAVING:
             if me in over or members.adopts.get(me) != before.adopts.get(me):
-                self.spawn(self.leave(members.adopts.get(me, "")))
+                self.tasks.spawn(self.leave(members.adopts.get(me, "")))
         elif any(host[0] in "sm" for host in over):
             self.relocate()
 
@@ -156,13 +157,6 @@ class Succession:
         id, snapshot = payload
         self.take_up([(id, snapshot)])
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """A task that is held until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
     def close(self) -> None:
         """Nothing more is taken over."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()

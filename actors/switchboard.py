@@ -32,6 +32,7 @@ from actors.own_actors import Actors, OwnActors
 from actors.placement import SWITCHBOARD, is_own
 from actors.ray_hosts import Hosts
 from actors.rundir import Record, identity, run_dir
+from actors.tasks import Tasks
 from rayswitch.config import Config
 from rayswitch.store import Extensions, Store, StoreError
 
@@ -72,7 +73,7 @@ class Switchboard:
         self.nodes = NodeDesk(self.desk, self._ask)
         self.own = OwnActors(config, links, actors, self._node_of, self._ended) if actors is not None else None
         self._tracing: set[str] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
         links.on("member", self._joined)
         links.on("control", self._control)
         links.on("trace", self._traced)
@@ -81,7 +82,7 @@ class Switchboard:
     async def start(self, expected: Iterable[str] | None) -> None:
         """Be the Switchboard; `expected`: the hosts of a switch that starts. Raises Held: another one is."""
         await self.desk.start(expected)
-        self._spawn(self._poll())
+        self._tasks.spawn(self._poll())
 
     # Members.
 
@@ -315,13 +316,7 @@ class Switchboard:
         if self.own is not None:
             await self.own.close()
         await self.desk.close()
-        for task in self._tasks:
-            task.cancel()
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.cancel()
 
 
 def _installed(package: str) -> str:

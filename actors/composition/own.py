@@ -6,9 +6,8 @@ its journal is that of its home; media ports it asks for when it needs them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from actors.alarms import Alarms
@@ -20,6 +19,7 @@ from actors.placement import SWITCHBOARD
 from actors.registration import KIND as REGISTRATION
 from actors.routing import RemoteRouter
 from actors.sip_port import RemoteSip
+from actors.tasks import Tasks
 from rayswitch.calls.events import Invited, RegisterReceived
 from rayswitch.config import Config
 from rayswitch.sip.flow import Flow
@@ -51,7 +51,7 @@ class Single:
         self.journal = HomeJournal(links, identity.home)
         self.parts = Parts(me, config, links, feed, Alarms(), self.journal)
         self.parts.host.retired = self.retired
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks = Tasks()
 
     def begin(self, state: str) -> None:
         """Everything is in place: tell it, now and whenever somebody comes back who may have forgotten."""
@@ -94,12 +94,6 @@ class Single:
         await self.journal.flush()
         self.become("over")
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """A task that is held until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
 
 class SingleCall(Single):
     """Waits for its call, has it, and is over with it."""
@@ -114,7 +108,7 @@ class SingleCall(Single):
             snapshot = await self.journal.recalled("call", key)
             shell.take_in([(key, snapshot)] if snapshot is not None else [])
             if not parts.host.has("call", key):
-                self.spawn(self.finish())
+                self.tasks.spawn(self.finish())
         await parts.follow()
         parts.lists(shell, None)
         self.begin("busy" if self.identity.again else "idle")
@@ -135,7 +129,7 @@ class SingleCall(Single):
         self.shell.create(id).tell(invited)
 
     def retired(self, kind: str, key: str) -> None:
-        self.spawn(self.finish())
+        self.tasks.spawn(self.finish())
 
     def status(self) -> dict[str, Any]:
         return self.parts.condition() | {"calls": self.shell.open_calls()}
@@ -154,7 +148,7 @@ class SingleRegistration(Single):
         self.early: list[Any] = []  # what comes before we know what is registered
         parts.location.serve(self)
         self.links.on("own.take", self.taken)
-        self.links.on("own.end", lambda peer, aor: self.spawn(self.finish()))
+        self.links.on("own.end", lambda peer, aor: self.tasks.spawn(self.finish()))
         if self.identity.again:
             self.links.connect([self.identity.home])
             snapshot = await self.journal.recalled(REGISTRATION, key)

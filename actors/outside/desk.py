@@ -6,15 +6,15 @@ A home that does not answer counts as a line that is down.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from actors.link import LinkError, Links
 from actors.occupancy import OccupancyDesk
 from actors.outside.outgoing import Seized
 from actors.placement import Placement
+from actors.tasks import Tasks
 from rayswitch.calls.routing.route import Place
 
 __all__ = ["Here", "LineDesk"]
@@ -44,7 +44,7 @@ class LineDesk:
         self.placement = placement
         self.occupancy = occupancy
         self.here: Here | None = None
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     def serve(self, here: Here) -> None:
         """Some have their home here."""
@@ -53,7 +53,7 @@ class LineDesk:
 
     def loads(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
         """`done` with the running calls of each."""
-        self.spawn(self.count(members, done))
+        self.tasks.spawn(self.count(members, done))
 
     async def count(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
         """Asked where they are counted."""
@@ -64,7 +64,7 @@ class LineDesk:
         if self.here is not None and self.placement.home(member) == self.me:
             self.found(id, member, self.here.place(member, caller, number), done)
         else:
-            self.spawn(self.ask(id, member, caller, number, done))
+            self.tasks.spawn(self.ask(id, member, caller, number, done))
 
     async def ask(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
         """The home, over the link."""
@@ -98,13 +98,6 @@ class LineDesk:
         """It is so no more."""
         self.occupancy.free(id, [(member, True)])
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """A task that is held until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
     def close(self) -> None:
         """Nobody waits for an answer any more."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()
