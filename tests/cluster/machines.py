@@ -34,6 +34,8 @@ TOOLS = {
     "unshare": "util-linux",
 }
 PR_SET_PDEATHSIG = 1
+FOLDER = "rs-machines-"
+"""A folder of machines is named so, and after the process that made them."""
 SSHD = """\
 ListenAddress {address}
 HostKey {folder}/host_key
@@ -200,7 +202,7 @@ class Machines:
         sweep()
         number = next(number for number in range(1, 255) if not Path(f"/sys/class/net/rsb{number}").exists())
         self.bridge, self.network = f"rsb{number}", f"10.214.{number}"
-        self.folder = Path(tempfile.mkdtemp(prefix="rs-machines-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
         self.machines: list[Machine] = []
 
     @property
@@ -235,7 +237,11 @@ class Machines:
 
 
 def sweep() -> None:
-    """Bridges of tests that were killed; all else went with them."""
+    """Bridges and folders of tests that were killed; all else went with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*-*"):
+        owner = folder.name.removeprefix(FOLDER).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
     for device in Path("/sys/class/net").glob("rsb*"):
         owner = (device / "ifalias").read_text().strip()
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
