@@ -21,6 +21,8 @@ __all__ = ["HEAD", "RESOURCES", "Node", "Place", "demand", "plan"]
 
 HEAD = "node:__internal_head__"
 """The resource by which Ray marks the head of a cluster."""
+ON_THE_HEAD = {HEAD: 0.001}
+"""What the Switchboard asks: a head that is started anew has another node id, and this all the same."""
 RESOURCES = {"s": "sip_gateway", "m": "media_gateway"}
 """What a host of that kind asks of its node, by letter."""
 
@@ -65,7 +67,7 @@ def plan(config: Config, nodes: Sequence[Node]) -> list[Place]:
         raise Refused("the cluster has no head node")
     _check_store(config, len(ordered))
     _check_units(config, ordered)
-    return [*_gateways(ordered), *_pools(config, ordered), Place(SWITCHBOARD, head.id)]
+    return [*_gateways(ordered), *_pools(config, ordered), Place(SWITCHBOARD, needs=ON_THE_HEAD)]
 
 
 def _check_store(config: Config, nodes: int) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from actors.alarms import Alarms
@@ -21,7 +21,8 @@ from actors.ending import end_process
 from actors.link import LinkError, Links
 from actors.member_feed import MEMBERS, MemberFeed, text_of
 from actors.placement import POOLS
-from actors.ray_hosts import Hosts
+from actors.ray_hosts import Hosts, Offer
+from actors.tasks import Tasks
 from rayswitch.calls.call import media_gateway
 from rayswitch.config import Config
 from rayswitch.members import Members, Membership, Terms
@@ -36,6 +37,7 @@ __all__ = ["KINDS", "MemberDesk"]
 
 KEEP_SECONDS = 0.5
 TENURE_SECONDS, RENEW_SECONDS = 10.0, 3.0
+OFFER_SECONDS = 2.0
 LOOK_SECONDS = 5.0
 """Between two looks at what the journal carries, while there is something that may be free."""
 KINDS = "mcrs"
@@ -70,7 +72,7 @@ class MemberDesk:
         self.pids: dict[str, int] = {}
         self.keeping: asyncio.Task[None] | None = None
         self.renewing: asyncio.Task[None] | None = None
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks = Tasks()
         links.on("members.settled", lambda peer, shares: self.handle(ev.Settled(peer, shares)))
         links.on_down(lambda peer: self.handle(ev.LinkDown(peer)))
 
@@ -91,14 +93,14 @@ class MemberDesk:
         if expected is not None:
             self.perform(self.machine.begin(expected, self.wall()))
         self._publish()  # what was heard since the links were there
-        self.spawn(self._beat())
-        self.spawn(self._stay())
-        self.spawn(self._watch_journal())
+        self.tasks.spawn(self._beat())
+        self.tasks.spawn(self._stay())
+        self.tasks.spawn(self._watch_journal())
+        self.tasks.spawn(self._watch_nodes())
 
     async def close(self) -> None:
         """Another may begin."""
-        for task in list(self.tasks):
-            task.cancel()
+        self.tasks.cancel()
         try:
             await asyncio.to_thread(self._end)
         except StoreError as error:
@@ -129,7 +131,7 @@ class MemberDesk:
 
     def _publish(self, effect: Publish | None = None) -> None:
         if self.begun and self.keeping is None:
-            self.keeping = self.spawn(self._keep_and_push())
+            self.keeping = self.tasks.spawn(self._keep_and_push())
 
     async def _keep_and_push(self) -> None:
         await asyncio.sleep(0)  # what else this turn brings
@@ -147,7 +149,7 @@ class MemberDesk:
     async def _keep(self, members: Members) -> None:
         """One attempt at a time: a store that hangs has one thread of ours."""
         if self.renewing is None or self.renewing.done():
-            self.renewing = self.spawn(asyncio.to_thread(self._renew, text_of(members)))
+            self.renewing = self.tasks.spawn(asyncio.to_thread(self._renew, text_of(members)))
         try:
             await asyncio.wait_for(asyncio.shield(self.renewing), KEEP_SECONDS)
         except Held as held:
@@ -214,7 +216,7 @@ class MemberDesk:
         """Ask in a thread, one question at a time, and do then what it returned; a Ray that is away is asked again."""
         if self.ray is not None:
             self.asking = True
-            self.spawn(self._asked(self.ray, question))
+            self.tasks.spawn(self._asked(self.ray, question))
 
     async def _asked(self, ray: Hosts, question: Callable[[Hosts], Callable[[], None]]) -> None:
         try:
@@ -235,7 +237,7 @@ class MemberDesk:
             else:
                 self.handle(ev.Known(Members.of(plain)))
 
-        self.spawn(ask())
+        self.tasks.spawn(ask())
 
     def _start_host(self, effect: Start) -> None:
         async def start(ray: Hosts) -> None:
@@ -246,7 +248,7 @@ class MemberDesk:
 
         if self.ray is not None:
             log.warning("starting %s on node %s", effect.host, effect.node)
-            self.spawn(start(self.ray))
+            self.tasks.spawn(start(self.ray))
 
     def _end_host(self, effect: End) -> None:
         """By Ray, and at once by a neighbour: a process that hangs keeps its sockets until it is killed, and what the
@@ -260,6 +262,32 @@ class MemberDesk:
             near = (one.id for one in self.members if one.node == member.node and self.links.alive(one.id))
             for neighbour in list(near)[:1]:
                 self.links.tell(neighbour, "end", pid)
+
+    async def _watch_nodes(self) -> None:
+        """Machines that have joined: what they offer is used, unless they have other code."""
+        while True:
+            await asyncio.sleep(OFFER_SECONDS)
+            if self.ray is None or not self.links.endpoints.port:
+                continue
+            try:
+                offers = await asyncio.to_thread(self.ray.offers)
+            except Exception as error:  # whatever Ray raises while its head is away
+                log.info("Ray does not say what its nodes offer: %s", error)
+            else:
+                self._use(offers)
+
+    def _use(self, offers: list[Offer]) -> None:
+        """A host for each unit that has none; not before all have said where they are."""
+        if not all(member.address for member in self.members if member.is_living):
+            return
+        for node, address, units, refusal in offers:
+            if refusal:
+                self.alarms.up(f"node.{address}", f"{refusal}: it is not used", "Install the same version on it")
+                continue
+            self.alarms.down(f"node.{address}", f"node {address} has our version")
+            for letter, count in units.items():
+                for _ in range(count - len(self.machine.seats(letter, address))):
+                    self.handle(ev.Added(letter, node, address))
 
     async def _watch_journal(self) -> None:
         while True:
@@ -279,13 +307,6 @@ class MemberDesk:
             if any(host[0] == "m" for host in self.members.adopts):
                 pairs |= {(gateway, gateway) for *_, plain in store.calls() if (gateway := media_gateway(plain))}
         return frozenset(pairs)
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that is held until it is done."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
 
 
 def terms_of(config: Config, node: str) -> Terms:

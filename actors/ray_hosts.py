@@ -6,13 +6,23 @@ There are such calls when a host is silent, starts or ends: their number has not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from actors.cluster_plan import demand
+from actors.cluster_plan import RESOURCES, Node, demand
+from actors.node_report import code_version
 from actors.reference import NAMESPACE
 from rayswitch.members import Seat
 
-__all__ = ["Hosts", "RayHosts"]
+__all__ = ["Hosts", "Offer", "RayHosts"]
+
+
+class Offer(NamedTuple):
+    """So many hosts a node takes, by letter; `refusal` says why we do not want it."""
+
+    node: str
+    address: str
+    units: dict[str, int]
+    refusal: str = ""
 
 
 class Hosts(Protocol):
@@ -23,6 +33,9 @@ class Hosts(Protocol):
 
     def gone(self, hosts: Iterable[str]) -> list[str]:
         """Those of these hosts that will not be started again."""
+
+    def offers(self) -> list[Offer]:
+        """What the nodes that live have room for."""
 
     def start(self, host: str, node: str, seat: Seat) -> None:
         """Start a host on that node."""
@@ -36,6 +49,8 @@ class RayHosts:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
+        self.codes: dict[str, str] = {}
+        """Version of the code on each node that was asked."""
 
     def nodes(self) -> dict[str, str]:
         """As Ray's GCS has them."""
@@ -43,6 +58,16 @@ class RayHosts:
 
         rows: Any = ray.nodes()  # type: ignore[no-untyped-call]
         return {row["NodeID"]: row["NodeManagerAddress"] for row in rows if row["Alive"]}
+
+    def offers(self) -> list[Offer]:
+        """By their resources; one with other code than ours is refused. A node is asked for its code once."""
+        from actors import cluster_driver as cluster
+
+        nodes = [node for node in cluster.nodes() if node.has_gateways]
+        ours = code_version()
+        new = [node for node in nodes if node.id not in self.codes]
+        self.codes.update(cluster.versions(new) if new else {})
+        return [offer(node, self.codes[node.id], ours) for node in nodes]
 
     def gone(self, hosts: Iterable[str]) -> list[str]:
         """An actor that has died for good has lost its name."""
@@ -80,3 +105,10 @@ class RayHosts:
             return ray.get_actor(host, namespace=NAMESPACE)
         except ValueError:
             return None
+
+
+def offer(node: Node, code: str, ours: str) -> Offer:
+    """What a node with that code offers a switch of ours."""
+    units = {letter: node.units(letter) for letter in RESOURCES}
+    refusal = "" if code == ours else f"node {node.address} has rayswitch {code}, the switch is {ours}"
+    return Offer(node.id, node.address, units, refusal)

@@ -35,6 +35,8 @@ AWAY_SECONDS = 1.0
 ENQUIRE_SECONDS = 0.5
 """Somebody is silent for so long: what does Ray say?"""
 START_SECONDS = 30.0
+SURE_SECONDS = 5.0
+"""Whatever Ray says of a node after so long is so."""
 HEIRS = {"s": "s", "c": "cs", "m": "m", "r": "r"}
 """Kinds that can take over what a host of that kind had; the first of which there is one."""
 
@@ -220,8 +222,17 @@ class Membership:
         if len(event.nodes) == 1:  # hosts of the only node have no address for others
             at[""] = next(iter(event.nodes))
         for seat in self.members.vacant:
-            if seat.address in at:
-                self._start(seat, at[seat.address], now)
+            node = at.get(seat.address)
+            if node is not None and self._stands(node, now):
+                self._start(seat, node, now)
+
+    def _stands(self, node: str, now: float) -> bool:
+        """Ray takes a while to notice that a node is no more: one that has just lost a host is believed to be there
+        when another host of it is heard."""
+        here = [member for member in self.members if member.node == node]
+        if node == self.terms.node or any(member.id in self.linked for member in here):
+            return True
+        return all(now - self.fenced_at.get(member.id, 0.0) >= SURE_SECONDS for member in here)
 
     def _start(self, seat: Seat, node: str, now: float) -> None:
         taken = self.members.hosts.keys() | self.starting.keys()
@@ -297,6 +308,12 @@ class Membership:
 
     # -- what the operator says ----------------------------------------------------------------------------------------
 
+    def seats(self, letter: str, address: str) -> list[int]:
+        """Numbers of the seats of a kind on a node: taken, to be taken, or vacant."""
+        living = [one.seat for one in self.members if (one.letter, one.address) == (letter, address) and one.is_living]
+        others = [*self.members.vacant, *(seat for seat, _ in self.starting.values())]
+        return living + [seat.number for seat in others if (seat.letter, seat.address) == (letter, address)]
+
     def refusal(self, hosts: Iterable[str]) -> str:
         """Why these cannot be drained; "" when they can."""
         chosen = list(hosts)
@@ -329,8 +346,7 @@ class Membership:
                     self._change(adopts={**self.members.adopts, member.id: heir})
 
     def _added(self, event: ev.Added, now: float) -> None:
-        taken = [member.seat for member in self.members if member.address == event.address and member.is_living
-                 and member.letter == event.letter]  # fmt: skip
+        taken = self.seats(event.letter, event.address)
         number = next(n for n in range(len(taken) + 1) if n not in taken)
         self._start(Seat(event.letter, event.address, number), event.node, now)
 

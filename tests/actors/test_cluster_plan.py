@@ -32,14 +32,14 @@ def test_gateways_are_numbered_over_the_nodes_in_the_order_of_their_addresses() 
     assert found == {
         "s0": ("id9", 0), "s1": ("id11", 0), "s2": ("id11", 1),
         "m0": ("id9", 0), "m1": ("id9", 1), "m2": ("id11", 0),
-        "sw": ("head", None),
+        "sw": ("", None),
     }  # fmt: skip
 
 
 def test_a_gateway_asks_for_its_resource_and_nobody_else_asks_for_any() -> None:
     config = Config.from_dict(POSTGRESQL | {"actors": {"call": {"placement": "pool"}}})
     asked = {one.host: dict(one.needs) for one in plan(config, [HEAD_NODE, node(11)])}
-    assert asked == {"s0": {"sip_gateway": 1}, "m0": {"media_gateway": 1}, "c0": {}, "sw": {}}
+    assert asked == {"s0": {"sip_gateway": 1}, "m0": {"media_gateway": 1}, "c0": {}, "sw": {HEAD: 0.001}}
 
 
 def test_pools_go_round_the_nodes_that_have_gateways() -> None:
@@ -78,7 +78,7 @@ def test_what_the_cluster_lacks_is_named(config: dict[str, Any], nodes: list[Nod
 
 
 def test_one_node_may_have_sqlite() -> None:
-    assert places({"store": "sqlite:////srv/a.db"}, node(11, **{HEAD: 1.0}))["sw"] == ("id11", None)
+    assert places({"store": "sqlite:////srv/a.db"}, node(11, **{HEAD: 1.0}))["sw"] == ("", None)
 
 
 def test_the_version_has_a_digest_of_the_code() -> None:

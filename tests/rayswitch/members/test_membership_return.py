@@ -60,11 +60,11 @@ def test_an_id_that_nothing_carries_is_free_again() -> None:
 
 def test_a_host_that_does_not_start_is_tried_again() -> None:
     board = lost_node()
-    board.tell(ev.Standing({"n0": "10.0.0.0", "n1": "10.0.0.1"}))
+    board.tell(ev.Standing({"n0": "10.0.0.0", "n9": "10.0.0.1"}))
     board.took(Start)
     board.wait(31)
     assert {end.host for end in board.took(End)} >= {"s3", "m3"}
-    board.tell(ev.Standing({"n0": "10.0.0.0", "n1": "10.0.0.1"}))
+    board.tell(ev.Standing({"n0": "10.0.0.0", "n9": "10.0.0.1"}))
     assert {one.host for one in board.took(Start)} == {"s3", "m3"}
 
 
@@ -157,3 +157,13 @@ def test_a_switch_that_starts_has_the_seats_it_is_told_and_has_heard_of_nobody()
     for second in range(40):
         machine.handle(ev.Tick(), 1.0 + second)
     assert machine.members.homes("s") == ["s0", "s1"]  # a node of an earlier Ray that is silent proves nothing
+
+
+def test_on_a_node_that_has_just_fallen_silent_nothing_is_started_though_ray_has_it_still() -> None:
+    board = lost_node()
+    nodes = {"n0": "10.0.0.0", "n1": "10.0.0.1", "n2": "10.0.0.2"}
+    board.tell(ev.Standing(nodes))
+    assert board.took(Start) == []
+    board.wait(5 + TICK)
+    board.tell(ev.Standing(nodes))
+    assert {one.node for one in board.took(Start)} == {"n1"}, "so it lives, and only its processes had died"
