@@ -2,7 +2,7 @@
 # The programs of Debian that the tests drive, as "command package". Installs what is missing when it may (root on
 # Debian), else names it and fails: a missing tool is never a skipped test.
 set -eu
-TOOLS="sipp:sip-tester baresip:baresip sipsak:sipsak tshark:tshark sox:sox ip:iproute2 ssh:openssh-client rsync:rsync svwar:sipvicious kamailio:kamailio"
+TOOLS="sipp:sip-tester baresip:baresip sipsak:sipsak tshark:tshark sox:sox ip:iproute2 ssh:openssh-client rsync:rsync redis-server:redis-server svwar:sipvicious kamailio:kamailio"
 
 missing() {
     for tool in $TOOLS; do

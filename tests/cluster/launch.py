@@ -17,6 +17,7 @@ import yaml
 from tests.cluster.machines import ROOT, Machine, Machines
 from tests.interop.postgres import FAST, PASSWORD, Postgres
 from tests.interop.processes import await_true
+from tests.interop.redis import Redis
 
 __all__ = ["Launch"]
 
@@ -40,7 +41,7 @@ def wheel(folder: Path, scratch: Path) -> None:
 
 
 class Launch:
-    """A head, so many workers, their owner's machine and a database; `settings` stand in switch.yaml."""
+    """A head, so many workers, their owner's machine, a database and a Redis; `settings` stand in switch.yaml."""
 
     def __init__(self, settings: dict[str, Any], workers: int = 2) -> None:
         self.settings = settings
@@ -50,8 +51,10 @@ class Launch:
     def __enter__(self) -> Self:
         self.machines.__enter__()
         self.postgres = Postgres(self.machines.gateway, **FAST)
+        self.redis = Redis(self.machines.gateway)
         try:
             self.postgres.__enter__()
+            self.redis.__enter__()
             for name in ("head", *(f"worker{number + 1}" for number in range(self.count)), "owner"):
                 self.machines.add(name)
             wheel(self.owner.folder / PROJECT.removeprefix("/") / "dist", self.machines.folder / "wheel")
@@ -69,6 +72,7 @@ class Launch:
         try:
             self.machines.__exit__(kind, error, trace)
         finally:
+            self.redis.__exit__(kind, error, trace)
             self.postgres.__exit__(kind, error, trace)
 
     @property
@@ -93,8 +97,10 @@ class Launch:
         cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
         cluster["provider"] |= {"head_ip": self.head.address, "worker_ips": [one.address for one in self.workers]}
         cluster["auth"]["ssh_private_key"] = f"{PROJECT}/key"
-        for name in ("requirements.lock", "deploy/ray.env", "deploy/down.sh"):
+        for name in ("requirements.lock", "deploy/down.sh"):
             self.owner.put(f"{PROJECT}/{name}", (ROOT / name).read_text())
+        environment = (ROOT / "deploy/ray.env").read_text()
+        self.owner.put(f"{PROJECT}/deploy/ray.env", f"{environment}\nRAY_REDIS_ADDRESS={self.redis.url}\n")
         self.owner.put(f"{PROJECT}/key", (self.machines.folder / "key").read_text())
         (self.owner.folder / f"{PROJECT}/key".removeprefix("/")).chmod(0o600)
         self.owner.put(f"{PROJECT}/store.password", f"{PASSWORD}\n")
@@ -130,7 +136,24 @@ class Launch:
         """All of Ray ends, on all machines."""
         return self.owner.run(OWNER + "sh deploy/down.sh cluster.yaml", UP_SECONDS)
 
+    def start_ray(self, machine: Machine) -> None:
+        """As `ray up` does, on a machine whose Ray has ended: what its service manager would do."""
+        kind = "head" if machine is self.head else "worker"
+        orders = yaml.safe_load((ROOT / "cluster.yaml").read_text())[f"{kind}_start_ray_commands"]
+        for order in orders:
+            machine.run(f"export RAY_HEAD_IP={self.head.address}; {HEAD}{order}", UP_SECONDS)
+
     # The switch.
+
+    @property
+    def ready(self) -> str:
+        """What a deployment ends with."""
+        count = f"{self.count} SIP gateways, {self.count} media gateways"
+        return f"ready: udp://0.0.0.0:5060 tcp://0.0.0.0:5060 ({count}) on {1 + self.count} nodes\n"
+
+    def actors(self) -> list[str]:
+        """Command lines of the processes of actors."""
+        return [line for one in self.nodes for line in one.processes().values() if "Actor" in line]
 
     @property
     def address(self) -> str:

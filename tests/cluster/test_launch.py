@@ -1,7 +1,4 @@
-"""`ray up` on bare machines, `rayswitch deploy`, a call from one node to the other, and the end of it all.
-
-The tests go on from one another: this is one launch, told in parts.
-"""
+"""`ray up` on bare machines, `rayswitch deploy`, and a call from one node to the other."""
 
 import json
 import re
@@ -20,33 +17,10 @@ from tests.interop.agent import Agent
 from tests.interop.processes import await_true
 from tests.interop.rtp import Audio
 
-SETTINGS = {
-    "domain": "rayswitch.local",
-    "sip": {"gateways": 2, "listen": ["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]},
-    "media": {"ports": "20000-20999"},
-    "links": {"ports": "11000-11099"},
-}
 OTHER = "other.yaml"
 """A further switch.yaml on the head."""
-READY = "ready: udp://0.0.0.0:5060 tcp://0.0.0.0:5060 (2 SIP gateways, 2 media gateways) on 3 nodes\n"
 PASSWORD = "secret"
 TALK_PACKETS = 50
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Launch]:
-    """Three machines with a Ray, from nothing."""
-    with Launch(SETTINGS) as launch:
-        launch.up()
-        yield launch
-
-
-@pytest.fixture(scope="module")
-def launch(cluster: Launch) -> Launch:
-    """With the switch on it."""
-    done = cluster.deploy()
-    assert done.returncode == 0 and done.stdout.endswith(READY), done.stdout + done.stderr
-    return cluster
 
 
 def refusal(launch: Launch, **sections: Any) -> tuple[int, str]:
@@ -104,7 +78,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(cluster: Launch) -> None
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert re.fullmatch(r"s0: .*cannot listen on 0\.0\.0\.0 port 5060: Address already in use", last)
-    assert ours(cluster) == []
+    assert cluster.actors() == []
 
 
 @contextmanager
@@ -132,7 +106,7 @@ def test_the_switch_is_up(launch: Launch) -> None:
 def test_a_second_deployment_changes_nothing(launch: Launch) -> None:
     before = launch.rayswitch("actors", "--processes", "--json")
     done = launch.deploy()
-    assert (done.returncode, done.stdout) == (0, READY)
+    assert (done.returncode, done.stdout) == (0, launch.ready)
     assert done.stderr == f"this switch is running on the cluster {launch.address} already\n"
     code, text = refusal(launch, call={"no_answer": 30})
     assert (code, text) == (2, f"a switch with other settings runs on {launch.address}: undeploy it first")
@@ -201,25 +175,3 @@ def test_a_host_that_ray_has_given_up_is_replaced_on_its_node(launch: Launch) ->
 
     await_true(replaced, "a gateway in the place of s1", 20)
     assert any("SipGateway" in line for line in launch.workers[1].processes().values())
-
-
-def test_undeploy_ends_the_switch_and_leaves_ray(launch: Launch) -> None:
-    done = launch.attempt("undeploy", "--address", launch.address)
-    assert done.returncode == 0, done.stderr
-    await_true(lambda: not ours(launch), f"an end of {ours(launch)}")
-    again = launch.attempt("undeploy", "--address", launch.address)
-    assert (again.returncode, again.stderr) == (1, f"no switch runs on the cluster {launch.address}\n")
-    assert launch.deploy().stdout == READY, "it can be put there again"
-
-
-def ours(launch: Launch) -> list[str]:
-    return [line for one in launch.nodes for line in one.processes().values() if "Actor" in line]
-
-
-def test_ray_down_leaves_nothing(launch: Launch) -> None:
-    launch.down()
-    await_true(lambda: not any(raylike(launch)), f"an end of {raylike(launch)}")
-
-
-def raylike(launch: Launch) -> list[str]:
-    return [line for one in launch.nodes for line in one.processes().values() if "ssh:" not in line]

@@ -69,13 +69,13 @@ class Call:
     """One side of a call that is up, at `agent`. `ended` is set when the other side has sent BYE.
 
     `local_port` and `remote_port` are the audio ports of the two session descriptions; `first` is the message that told
-    them the other one's.
+    them the other one's, `latest` the last that did.
     """
 
     def __init__(self, agent: "Agent", message: Message, local: str, remote: str, local_port: int) -> None:
         self.agent, self.local, self.remote = agent, local, remote
         self.call_id, self.target = message.get("call-id"), _target(message)
-        self.first = message
+        self.first = self.latest = message
         self.local_port, self.remote_port = local_port, message.media_port
         routes = message.get_all("record-route")
         self.routes = "".join(f"Route: {route}\r\n" for route in (reversed(routes) if message.status else routes))
@@ -102,6 +102,7 @@ class Call:
 
     def follow(self, message: Message) -> None:
         """A re-INVITE: where the other side, and its media, are now."""
+        self.latest = message
         target, port = _target(message), message.media_port
         new = (target, port) != (self.target, self.remote_port)
         self.target, self.remote_port = target, port
