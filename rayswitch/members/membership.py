@@ -300,11 +300,13 @@ class Membership:
         self.free = free
 
     def _release(self, host: str) -> None:
+        """Nothing that had moved away from this host is left; of one that is dead nothing at all."""
         heir = self.members.adopts[host]
         others = _without(self.members.adopts, host)
-        self._change(adopts={one: heir if by == host else by for one, by in others.items()})
         if not self.members.hosts[host].is_living:
+            others = {one: heir if by == host else by for one, by in others.items()}
             self._change(hosts=_without(self.members.hosts, host))
+        self._change(adopts={one: by for one, by in others.items() if one != by})
 
     # -- what the operator says ----------------------------------------------------------------------------------------
 

@@ -101,3 +101,17 @@ def test_homes_are_settled_when_all_that_are_up_have_said_so() -> None:
     assert board.members.settled < shares
     board.tell(ev.Settled("s2", shares))
     assert board.members.settled == shares
+
+
+def test_calls_that_went_there_and_back_belong_to_who_lives() -> None:
+    board = three_nodes()
+    board.tell(ev.Drained(("s2",), board.now + 1))
+    board.wait(2)
+    heir = board.members.adopts["s2"]
+    board.tell(ev.Undrained(("s2",)))
+    other = next(host for host in ("s0", "s1") if host != heir)
+    board.tell(ev.Drained((other,), 0.0), ev.Removed(heir))
+    assert board.members.owner(heir) == "s2"
+    for _ in range(2):  # what had moved out of s2 has ended
+        board.tell(ev.Carried(frozenset({(heir, "s2")})))
+    assert board.members.owner(heir) == "s2" and "s2" not in board.members.adopts
