@@ -1,23 +1,16 @@
 """What passed between the processes of a switch, by their own counters; and over Ray's connections, by the kernel's.
 
-Links on one node are Unix sockets and SIP comes by UDP here, so every TCP segment between processes of the switch is
-Ray's: its calls, its heartbeats, its bookkeeping. `ss` gives the segments with data that each socket has sent; a Ray
-call takes two at least. That is cruder than counting calls, and it cannot miss one.
+Of Ray's connections `ss` gives the segments with data that each has sent: its calls, its heartbeats, its bookkeeping. A
+Ray call takes two at least. That is cruder than counting calls, and it cannot miss one.
 """
 
-import re
-import subprocess
 import time
-from collections.abc import Collection
 from typing import Any, NamedTuple, Self
 
-from tests.interop.switch import Switch
+from benchmarks.scale.layout import Subject
 
 BEATS_A_SECOND = 5
 """Frames that pass each way on a link without any traffic."""
-
-_PID = re.compile(r"pid=(\d+)")
-_SEGMENTS = re.compile(r"\bdata_segs_out:(\d+)")
 
 
 class Counts(NamedTuple):
@@ -41,7 +34,7 @@ class Counts(NamedTuple):
     ray_segments: int
 
     @classmethod
-    def of(cls, switch: Switch) -> Self:
+    def of(cls, switch: Subject) -> Self:
         """What stands now."""
         status, at = switch.status(), time.monotonic()
         gateways = [figures for host, figures in status["figures"].items() if host[0] == "s"]
@@ -56,7 +49,7 @@ class Counts(NamedTuple):
             _between(links, "s", "m", "bytes_out") + _between(links, "s", "m", "bytes_in"),
             len(pairs(links)),
             links["sw"]["total"]["bytes_out"],
-            segments(switch.all_pids()),
+            switch.segments(),
         )
 
     def since(self, before: Self) -> Self:
@@ -80,14 +73,3 @@ def _between(links: dict[str, Any], one: str, other: str, name: str) -> int:
     """The sum of a counter over all ends of links from hosts of one kind to hosts of another."""
     ends = ((host, peer, row) for host, status in links.items() for peer, row in status["peers"].items())
     return sum(row[name] for host, peer, row in ends if host[0] == one and peer[0] == other and peer != "sw")
-
-
-def segments(pids: Collection[int]) -> int:
-    """Segments with data that TCP sockets of these processes have sent so far."""
-    done = subprocess.run(["ss", "-tinpHO"], capture_output=True, text=True, check=True)
-    found = 0
-    for row in done.stdout.splitlines():
-        owners, count = _PID.findall(row), _SEGMENTS.search(row)
-        if count and any(int(owner) in pids for owner in owners):
-            found += int(count.group(1))
-    return found

@@ -1,13 +1,15 @@
 """A layout: how many SIP gateways on how many nodes; and a switch of that shape.
 
-The number of nodes is part of every layout and every figure. What starts a switch is looked up by it, in STARTERS: one
-node is `rayswitch up`. A cluster is one more starter, for the numbers that have none of their own.
+The number of nodes is part of every layout and every figure: one is `rayswitch up`, several are machines that `ray up`
+launches (``cluster.py``).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, Self
 
+from benchmarks.scale.cluster import OnCluster, cluster
+from benchmarks.scale.segments import segments
 from tests.interop.switch import Switch
 
 
@@ -32,22 +34,31 @@ class Layout(NamedTuple):
 MEDIA = {"address": ["127.0.0.1", "::1"], "ports": "20000-31999"}
 
 
+class OneMachine(Switch):
+    """The switch on this machine, as the benchmark asks it."""
+
+    local = "127.0.0.1"
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where phones send."""
+        return [self.ipv4]
+
+    def segments(self) -> int:
+        """Segments with data that Ray's connections have sent so far."""
+        return segments(self.all_pids())
+
+
+Subject = OneMachine | OnCluster
+
+
 @contextmanager
-def one_node(layout: Layout, settings: dict[str, Any]) -> Iterator[Switch]:
+def one_node(layout: Layout, settings: dict[str, Any]) -> Iterator[OneMachine]:
     """All of it on this machine."""
-    with Switch(gateways=layout.gateways, settings={"media": MEDIA, **settings}) as switch:
+    with OneMachine(gateways=layout.gateways, settings={"media": MEDIA, **settings}) as switch:
         yield switch
 
 
-Starter = Callable[[Layout, dict[str, Any]], AbstractContextManager[Switch]]
-
-STARTERS: dict[int, Starter] = {1: one_node}
-
-
-def started(layout: Layout, **settings: Any) -> AbstractContextManager[Switch]:
+def started(layout: Layout, **settings: Any) -> AbstractContextManager[Subject]:
     """A switch of this layout; `settings` are sections of switch.yaml."""
-    starter = STARTERS.get(layout.nodes)
-    if starter is None:
-        known = ", ".join(str(nodes) for nodes in STARTERS)
-        raise ValueError(f"a switch on {layout.nodes} nodes cannot be started here (known: {known})")
-    return starter(layout, settings)
+    return one_node(layout, settings) if layout.nodes == 1 else cluster(layout, settings)

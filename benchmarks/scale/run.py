@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from benchmarks.meter import Idle, Meter, measure_idle
 from benchmarks.scale.counts import Counts
-from benchmarks.scale.layout import Layout, started
+from benchmarks.scale.layout import Layout, Subject, started
 from benchmarks.scale.traffic import Phones, answering, calls, registrations
-from tests.interop.switch import Switch
 
 REGISTER_RATE, SLOW, FAST = 250, 20, 100
 """A second. What may not follow the rate is compared between SLOW and FAST."""
@@ -50,7 +49,7 @@ def measure(layout: Layout, count: int) -> Row:
             return _calls(layout, switch, phones, count, idle, registering.cpu)
 
 
-def _calls(layout: Layout, switch: Switch, phones: Phones, count: int, idle: Idle, registering: float) -> Row:
+def _calls(layout: Layout, switch: Subject, phones: Phones, count: int, idle: Idle, registering: float) -> Row:
     begin = Counts.of(switch)
     calls(switch, phones.callers, count // 5, SLOW)
     middle = Counts.of(switch)

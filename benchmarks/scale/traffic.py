@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, Self
 
+from benchmarks.scale.layout import Subject
 from tests.interop.ports import free_port
 from tests.interop.sipp import Result, Sipp, User, register
-from tests.interop.switch import DOMAIN, Switch, users
+from tests.interop.switch import DOMAIN, users
 
 FIRST = 10_000
 SCATTERED = "udp, many ports"
@@ -38,28 +39,47 @@ def checked(result: Result) -> Result:
     return result
 
 
-def registrations(switch: Switch, phones: list[User], rate: float) -> Result:
-    """Register all of them once."""
-    return checked(register(switch.ipv4, DOMAIN, phones, rate=rate, transport=SCATTERED))
+def registrations(switch: Subject, phones: list[User], rate: float) -> Result:
+    """Register all of them once, at all nodes in turn."""
+    each = [phones[number :: len(switch.addresses)] for number in range(len(switch.addresses))]
+    runs = [
+        Sipp("register", address, domain=DOMAIN, users=some, calls=len(some), rate=rate / len(each),
+             transport=SCATTERED, address=switch.local)
+        for address, some in zip(switch.addresses, each, strict=True)
+    ]  # fmt: skip
+    return together(runs)
 
 
 @contextmanager
-def answering(switch: Switch, callees: list[User]) -> Iterator[None]:
-    """The called phones are registered and answer."""
+def answering(switch: Subject, callees: list[User]) -> Iterator[None]:
+    """The called phones are registered, at all nodes in turn, and answer."""
     with ExitStack() as stack:
         running = []
         for number in range(CALLEE_PORTS):
-            port = free_port()
-            checked(register(switch.ipv4, DOMAIN, callees[number::CALLEE_PORTS], port=port))
-            running.append(stack.enter_context(Sipp("callee", switch.ipv4, domain=DOMAIN, port=port)))
+            port = free_port(switch.local)
+            at = switch.addresses[number % len(switch.addresses)]
+            mine = callees[number::CALLEE_PORTS]
+            checked(register(at, DOMAIN, mine, port=port, address=switch.local))
+            running.append(stack.enter_context(Sipp("callee", at, domain=DOMAIN, port=port, address=switch.local)))
         yield
         for callee in running:
             checked(callee.stop())
 
 
-def calls(switch: Switch, callers: list[User], count: int, rate: float) -> Result:
-    """`count` authenticated calls of a second each."""
-    with Sipp(
-        "caller", switch.ipv4, domain=DOMAIN, users=callers, calls=count, rate=rate, hold=1000, transport=SCATTERED
-    ) as caller:
-        return checked(caller.result())
+def calls(switch: Subject, callers: list[User], count: int, rate: float) -> Result:
+    """`count` authenticated calls of a second each, at all nodes in turn; every node is called from every node."""
+    nodes = len(switch.addresses)
+    runs = [
+        Sipp("caller", address, domain=DOMAIN, users=callers[place * len(callers) // nodes :], calls=count // nodes,
+             rate=rate / nodes, hold=1000, transport=SCATTERED, address=switch.local)
+        for place, address in enumerate(switch.addresses)
+    ]  # fmt: skip
+    return together(runs)
+
+
+def together(runs: list[Sipp]) -> Result:
+    """All of them at once; the sums, and the response times of all."""
+    with ExitStack() as stack:
+        results = [checked(run.result()) for run in [stack.enter_context(run) for run in runs]]
+    times = [time for result in results for time in result.response_times]
+    return results[0]._replace(response_times=times)

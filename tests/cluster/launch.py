@@ -43,8 +43,10 @@ def wheel(folder: Path, scratch: Path) -> None:
 class Launch:
     """A head, so many workers, their owner's machine, a database and a Redis; `settings` stand in switch.yaml."""
 
-    def __init__(self, settings: dict[str, Any], workers: int = 2) -> None:
+    def __init__(self, settings: dict[str, Any], workers: int = 2, gateways: int = 1) -> None:
+        """`gateways`: SIP gateways that each worker offers room for."""
         self.settings = settings
+        self.gateways = gateways
         self.machines = Machines()
         self.count = workers
 
@@ -96,6 +98,11 @@ class Launch:
         """What `ray up` delivers, in the owner's folder."""
         cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
         cluster["provider"] |= {"head_ip": self.head.address, "worker_ips": [one.address for one in self.workers]}
+        offered = [
+            order.replace('"sip_gateway": 1', f'"sip_gateway": {self.gateways}')
+            for order in cluster["worker_start_ray_commands"]
+        ]
+        cluster["worker_start_ray_commands"] = offered
         cluster["auth"]["ssh_private_key"] = f"{PROJECT}/key"
         for name in ("requirements.lock", "deploy/down.sh"):
             self.owner.put(f"{PROJECT}/{name}", (ROOT / name).read_text())
@@ -148,7 +155,7 @@ class Launch:
     @property
     def ready(self) -> str:
         """What a deployment ends with."""
-        count = f"{self.count} SIP gateways, {self.count} media gateways"
+        count = f"{self.count * self.gateways} SIP gateways, {self.count} media gateways"
         return f"ready: udp://0.0.0.0:5060 tcp://0.0.0.0:5060 ({count}) on {1 + self.count} nodes\n"
 
     def actors(self) -> list[str]:

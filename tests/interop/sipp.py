@@ -73,6 +73,7 @@ class Sipp:
         linger: milliseconds for which a callee still answers repetitions of the BYE.
         limit: calls at a time; the default of SIPp (3 × rate × duration) if 0.
         timeout: seconds after which SIPp gives up.
+        address: the local one; loopback if "".
     """
 
     def __init__(
@@ -92,9 +93,10 @@ class Sipp:
         linger: int = 500,
         timeout: int = 120,
         extra: Iterable[str] = (),
+        address: str = "",
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix=f"sipp-{scenario}-"))
-        address = "::1" if remote.startswith("[") else "127.0.0.1"
+        address = address or ("::1" if remote.startswith("[") else "127.0.0.1")
         literal = f"[{address}]" if ":" in address else address
         self.port = port or free_port(address)
         self._timeout = timeout
@@ -233,6 +235,7 @@ def register(
     port: int = 0,
     contact: str = "",
     transport: str = "udp",
+    address: str = "",
 ) -> Result:
     """Register every user once."""
     with Sipp(
@@ -245,5 +248,6 @@ def register(
         port=port,
         contact=contact,
         transport=transport,
+        address=address,
     ) as sipp:
         return sipp.result()
