@@ -50,7 +50,8 @@ def switch(
     with Switch(**request.param, settings={"sip": {"t1": 0.05}}) as running:
         plan(running, carrier, tmp_path_factory.mktemp("plan"), "line-secret")
         await_true(lambda: states(running)["line/one"] == "up", "the line is registered")
-        await_true(lambda: states(running)["trunk/dead"] == "down", "the dead trunk is noticed", 30)
+        if "gateways" in request.param:  # the others get their call by the failover after four seconds of silence
+            await_true(lambda: states(running)["trunk/dead"] == "down", "the dead trunk is noticed", 30)
         yield running
 
 

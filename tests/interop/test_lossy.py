@@ -28,7 +28,7 @@ def test_all_calls_end_right(switch: Switch, loss: float, first: int) -> None:
             domain=DOMAIN,
             port=callee_port,
             contact=near_callee.back,
-            linger=12_000,
+            linger=8_000,
             # An INVITE that comes again when 180 and 200 were both lost is unexpected to SIPp: no reason to give the
             # call up, its 200 comes again by the clock.
             extra=("-default_behaviors", "all,-abortunexp"),
