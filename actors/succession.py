@@ -44,6 +44,8 @@ class Succession:
         self.links = links
         self.take = take
         self.members = Members()
+        self.serial = 0
+        """Of the last of our looks at what has to move."""
         self.taken: set[str] = set()
         self.tasks = Tasks()
         links.on("call.take", self.given)
@@ -64,7 +66,7 @@ class Succession:
             if me in over or members.adopts.get(me) != before.adopts.get(me):
                 self.tasks.spawn(self.leave(members.adopts.get(me, "")))
         elif any(host[0] in "sm" for host in over):
-            self.relocate()
+            self.tasks.spawn(self.relocation())
 
     # -- from a host that is dead --------------------------------------------------------------------------------------
 
@@ -128,15 +130,22 @@ class Succession:
 
     # -- our own calls -------------------------------------------------------------------------------------------------
 
-    def relocate(self) -> None:
-        """Some gateway has been given up: whose way, or whose media, are lost?"""
-        calls = [call for _, call in self.shell.host.entities(KIND)]
+    async def relocation(self) -> None:
+        """Some gateway is given up, or leaves: look again and again, for a call that rings moves when it is answered."""
+        serial = self.serial = self.serial + 1
+        while self.relocate() and serial == self.serial:
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def relocate(self) -> bool:
+        """Whose way, or whose media, are lost? Is there any whose media have to move?"""
+        calls = [call for _, call in self.shell.host.entities(KIND) if call.phase != "ending"]
         answered = [call for call in calls if call.phase == "answered"]
         changed = {call.id for call in self.reroute(answered)}
         for call in calls:
             media = self.media_of(call)
             if media or call.id in changed:
                 self.shell.relocate(call.id, media)
+        return any(self.media_of(call) for call in calls)
 
     # -- when we leave -------------------------------------------------------------------------------------------------
 

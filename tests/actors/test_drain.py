@@ -85,6 +85,23 @@ def test_at_the_deadline_calls_move_while_people_talk(tmp_path: Path) -> None:
     run(main, tmp_path)
 
 
+def test_a_call_that_rings_at_the_deadline_moves_when_it_is_answered(tmp_path: Path) -> None:
+    async def main(where: Path) -> None:
+        async with switch(where, Nodes, **two_nodes()) as together:
+            assert isinstance(together, Nodes)
+            callee, caller = together.phone_at(1), together.phone_at(1)
+            await asyncio.to_thread(callee.register, "101", PASSWORD)
+            callee.patience = 1.5
+            talking = asyncio.create_task(begin(caller, callee))
+            await until(lambda: together.status("s1")["calls"] == 1)
+            await drain(together, 1, 0.0)
+            for end in await talking:
+                assert await asyncio.to_thread(end.moved.wait, SECONDS), "nobody has told this phone"
+            await until(lambda: together.status("s1")["calls"] == 0 == together.status("m1")["sessions"])
+
+    run(main, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("n7", "there is no node n7; nodes: 127.0.0.2, 127.0.0.3"), ("n", "several nodes begin with n")],

@@ -128,6 +128,8 @@ class Agent:
         follows: bool = False,
     ) -> None:
         self.follows = follows
+        self.patience = 0.0
+        """Seconds that it rings."""
         host, _, port = switch.rpartition(":")
         self.address = address
         self._switch, self.domain, self._media_port = (host, int(port)), domain, media_port
@@ -223,7 +225,11 @@ class Agent:
         if first.status not in (401, 407):
             return first
         proof = credentials(first, method, uri, number, password)
-        return self.transact(method, uri, sender, to, call_id, 2, headers=proof + headers, body=body)
+        second = self.transact(method, uri, sender, to, call_id, 2, headers=proof + headers, body=body)
+        if second.status not in (401, 407) or "stale=true" not in str(second.rows).lower():
+            return second
+        proof = credentials(second, method, uri, number, password)  # the nonce was another gateway's, or too old
+        return self.transact(method, uri, sender, to, call_id, 3, headers=proof + headers, body=body)
 
     def register(self, number: str, password: str, expires: int = 3600) -> Message:
         """Register `number` at this agent's address."""
@@ -303,6 +309,7 @@ class Agent:
         tag = "" if "tag=" in request.get("to") else f";tag={secrets.token_hex(4)}"
         if tag:
             self._socket.sendto(self._response(request, "180 Ringing", tag), source)
+            time.sleep(self.patience)
         answer = self._response(request, "200 OK", tag, SDP.format(address=self.address, port=self._offered[call_id]))
         self._answered[branch + "INVITE"] = answer
         self._socket.sendto(answer, source)

@@ -122,3 +122,18 @@ def test_a_media_gateway_that_comes_back_in_between_changes_nothing() -> None:
     room.feed(MediaFigures([]))
     room.a.reply(200, sdp("10.0.0.1", 4000))
     assert told(room.b)
+
+
+def test_a_call_that_ends_before_it_has_new_ports_gives_the_old_ones_back() -> None:
+    room = talking()
+    before = ports_of(room.connected[-1])
+    room.media = "late"
+    room.feed(Relocated(media=LEAVES))
+    room.feed(Relocated(media=LEAVES))
+    room.b.send("BYE")
+    (released,) = room.released
+    assert released.connected and before and len(room.asked) == 2, "what was asked for is asked for once"
+    room.a.reply(200)
+    room.lease()
+    room.settle()
+    assert room.leased == set()

@@ -31,6 +31,8 @@ LOST, LEAVES = "lost", "leaves"
 
 def relocated(call: Call, event: Relocated) -> None:
     """Tell both sides; a call that was still being set up has lost the ports that it offered."""
+    if call.moving:
+        return  # it is on its way; whoever looks after it sees when it has to move again
     if call.phase == "answered":
         call.moving = ["a", "b"]
         call.save()
@@ -52,6 +54,7 @@ def replace(call: Call, why: str) -> None:
         call.start(AGAIN, "ports elsewhere", why)
         return
     fresh = call.media = media.afresh()
+    call.former = media if why == LEAVES else None
     ports.reserve(
         call,
         ports.Wish(
@@ -59,15 +62,14 @@ def replace(call: Call, why: str) -> None:
             {fresh.families["b"]},
             "b",
             wanted=lambda: call.media is fresh and call.phase == "answered",
-            granted=lambda: connected(call, media if why == LEAVES else None),
+            granted=lambda: connected(call),
             refused=lambda: starved(call, media, why),
         ),
     )
 
 
-def connected(call: Call, former: MediaPlan | None) -> None:
+def connected(call: Call) -> None:
     """The relay is there before anybody is told of it; the former one works until both sides know."""
-    call.former = former
     ports.connect(call)
     call.save()
     tell(call)
@@ -75,7 +77,7 @@ def connected(call: Call, former: MediaPlan | None) -> None:
 
 def starved(call: Call, media: MediaPlan, why: str) -> None:
     """Nobody has ports for it: a moment later somebody may."""
-    call.media = media
+    call.media, call.former = media, None
     call.start(AGAIN, "ports elsewhere", why)
 
 
