@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 import pytest
 
@@ -17,9 +19,11 @@ from tests.interop.processes import await_true
 from tests.interop.rtp import Audio, Stream
 
 PASSWORD = "secret"
-CALLEE, CALLER = "301", "302"
+CALLEE, CALLER, BUSY_CALLEE, BUSY_CALLER = "301", "302", "303", "304"
 TAKEOVER_SECONDS = 5.0
 BACK_SECONDS = 40.0
+RATE = 20
+"""Calls a second, at most: more would use up the ports of a node, which rest for two seconds after each call."""
 
 
 class Talk(NamedTuple):
@@ -41,7 +45,7 @@ class Talk(NamedTuple):
 
 @pytest.fixture(scope="module")
 def people(launch: Launch) -> Launch:
-    for number in (CALLEE, CALLER):
+    for number in (CALLEE, CALLER, BUSY_CALLEE, BUSY_CALLER):
         launch.rayswitch("extension", "add", number, "--password", PASSWORD)
     return launch
 
@@ -72,6 +76,44 @@ def talk(launch: Launch, audio: Audio, called: Agent, calling: Agent) -> Talk:
     made.aim()
     await_true(made.is_heard, "audio both ways")
     return made
+
+
+class Traffic:
+    """One short call after the other by the address of a machine, each hung up at once, from a thread of its own."""
+
+    def __init__(self, launch: Launch, by: Machine) -> None:
+        here, there = launch.machines.gateway, f"{by.address}:5060"
+        self.agents = [Agent(there, "rayswitch.local", address=here, follows=True) for _ in range(2)]
+        self.calls = 0
+        self.failed: list[str] = []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run, name="traffic")
+
+    def __enter__(self) -> Self:
+        for agent in self.agents:
+            agent.__enter__()
+        self.agents[0].register(BUSY_CALLEE, PASSWORD)
+        self.thread.start()
+        return self
+
+    def run(self) -> None:
+        called, calling = self.agents
+        while not self.over.wait(1 / RATE):
+            try:
+                near = calling.dial(BUSY_CALLER, PASSWORD, BUSY_CALLEE, 30_000)
+                far = called.incoming.get(timeout=5)
+                assert near.bye().status == 200 and far.ended.wait(5)
+            except Exception as error:
+                self.failed.append(repr(error))
+            self.calls += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.over.set()
+        self.thread.join()
+        for agent in self.agents:
+            agent.__exit__(kind, error, trace)
 
 
 def nodes(launch: Launch) -> dict[str, dict[str, Any]]:
@@ -145,7 +187,12 @@ def test_a_node_is_taken_out_of_service_while_people_talk(people: Launch) -> Non
     with phones(launch, second) as (audio, called, calling):
         made = talk(launch, audio, called, calling)
         begun = time.monotonic()
-        output = launch.rayswitch("drain", second.address, "--deadline", "1")
+        with Traffic(launch, second) as traffic:
+            await_true(lambda: traffic.calls > 5, "calls by that node")
+            output = launch.rayswitch("drain", second.address, "--deadline", "1")
+            before = traffic.calls
+            await_true(lambda: traffic.calls > before + 5, "calls by the address of a drained node")
+        assert traffic.failed == []
         assert output.endswith("empty\n")
         assert nodes(launch)[second.address]["state"] == "leaving"
         assert first.address in made.near.target and first.address in made.far.target
@@ -156,7 +203,7 @@ def test_a_node_is_taken_out_of_service_while_people_talk(people: Launch) -> Non
             assert ended(launch, one, since)["sip_status"] == 200
         assert "in service" in launch.rayswitch("undrain", second.address)
         await_true(lambda: whole(launch), "both nodes", BACK_SECONDS, 0.3)
-        print(f"\ndrained in {time.monotonic() - begun:.1f} s, no call failed")
+        print(f"\ndrained in {time.monotonic() - begun:.1f} s, none of {traffic.calls} calls failed")
 
 
 def test_calls_go_on_while_the_head_is_away(people: Launch) -> None:
