@@ -131,7 +131,7 @@ class Succession:
     # -- our own calls -------------------------------------------------------------------------------------------------
 
     async def relocation(self) -> None:
-        """Some gateway is given up, or leaves: look again and again, for a call that rings moves when it is answered."""
+        """Some gateway is given up, or leaves: look until nothing has to move; who rings moves when he is answered."""
         serial = self.serial = self.serial + 1
         while self.relocate() and serial == self.serial:
             await asyncio.sleep(RETRY_SECONDS)
