@@ -50,13 +50,9 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     feed.watch(peers.follow)
     gateway = make_gateway(parts, peers)
     await asyncio.to_thread(parts.refresh)
-    secret = await asyncio.to_thread(parts.recall.secret, "nonce")
     directory = DirectoryFeed(config, links, parts.recall)
     await asyncio.to_thread(directory.load)
-    ids = parts.identifiers(me)
-    authenticator = Authenticator(
-        config.domain, directory.directory, Nonces(secret, me, NONCE_LIFETIME), ids.tag(ids.call(), 0)
-    )
+    authenticator = await authenticator_of(parts, directory)
     unanswered = Unanswered(me, gateway, links, parts.calls.exists, authenticator.tag)
     front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, unanswered, parts.wall)
     router = Router(directory.directory, parts.outgoing, gateway.sockets.outline, Random().random)
@@ -67,14 +63,7 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     protection = Protection(config, gateway, authenticator, peers, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
     directory.follow(router.changed)
-    registrations: RegistrationShell | None = None
-    calls: CallShell | None = None
-    if parts.location.placement.letter == "s":
-        registrations = await parts.serve_registrations(lambda uri, flow: keep_alive(gateway, uri, flow))
-    if parts.calls.placement.single:
-        parts.calls.warm = WarmCalls(links, parts.clock)
-    if parts.calls.placement.letter == "s":
-        calls = await parts.serve_calls(LocalSip(me, gateway, RemoteSip(me, links)), router)
+    registrations, calls = await homes(parts, gateway, router)
     serve_remote(gateway, links)
     await parts.follow()
     TraceFeed(gateway, links, parts.wall)
@@ -102,6 +91,29 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
         return figures | counted(front, calls, registrations)
 
     return Process(gateway.listeners(), status, drain, close)
+
+
+async def authenticator_of(parts: StoredParts, directory: DirectoryFeed) -> Authenticator:
+    """Who is who; the secret behind the nonces is that of all gateways."""
+    secret = await asyncio.to_thread(parts.recall.secret, "nonce")
+    ids, nonces = parts.identifiers(parts.me), Nonces(secret, parts.me, NONCE_LIFETIME)
+    return Authenticator(parts.config.domain, directory.directory, nonces, ids.tag(ids.call(), 0))
+
+
+async def homes(
+    parts: StoredParts, gateway: SipGateway, router: Router
+) -> tuple[RegistrationShell | None, CallShell | None]:
+    """Registrations and calls, where they are placed in gateways."""
+    registrations: RegistrationShell | None = None
+    calls: CallShell | None = None
+    if parts.location.placement.letter == "s":
+        registrations = await parts.serve_registrations(lambda uri, flow: keep_alive(gateway, uri, flow))
+    if parts.calls.placement.single:
+        parts.calls.warm = WarmCalls(parts.links, parts.clock)
+    if parts.calls.placement.letter == "s":
+        sip = LocalSip(parts.me, gateway, RemoteSip(parts.me, parts.links))
+        calls = await parts.serve_calls(sip, router)
+    return registrations, calls
 
 
 def counted(front: Front, calls: CallShell | None, registrations: RegistrationShell | None) -> dict[str, Any]:
