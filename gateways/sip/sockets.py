@@ -55,6 +55,8 @@ class SipSockets:
         """By the address they are bound to."""
         self.ways: dict[Address, UdpListener] = {}
         """By the local address of a flow, concrete where the listener is not; filled as flows are used."""
+        self.foreign: set[Address] = set()
+        """Local addresses of flows that are another machine's."""
         self.bound: list[Listener] = []
 
     async def start(self) -> None:
@@ -122,9 +124,16 @@ class SipSockets:
 
     def has(self, flow: Flow) -> bool:
         """Is the local address of a datagram this machine's, with a listener at it? Looked up once for each."""
+        if flow.local in self.foreign:
+            return False
         host, port = flow.local
         anywhere = self.udp.get(("::" if ":" in host else "0.0.0.0", port))
-        return (flow.local in self.udp or (anywhere is not None and is_here(host))) and self.way(flow) is not None
+        if flow.local in self.udp or (anywhere is not None and is_here(host)):
+            return self.way(flow) is not None
+        if len(self.foreign) >= REMEMBERED_WAYS:
+            self.foreign.clear()
+        self.foreign.add(flow.local)
+        return False
 
     def udp_for(self, host: str) -> UdpListener | None:
         """The UDP listener for what goes to `host`."""
