@@ -81,10 +81,9 @@ def starved(call: Call, media: MediaPlan, why: str) -> None:
     call.start(AGAIN, "ports elsewhere", why)
 
 
-def tell(call: Call, side: str | None = None) -> None:
-    """The next side, or that one again; when both know, nobody sends to the former ports any more."""
-    if side is not None:
-        call.moving.append(side)
+def tell(call: Call, data: Any = None) -> None:
+    """The next side; when both know, nobody sends to the former ports any more."""
+    del data
     if call.phase != "answered" or not call.moving:
         release.give_back(call, call.former)
         call.former = None
@@ -92,8 +91,8 @@ def tell(call: Call, side: str | None = None) -> None:
     if call.exchange is not None or any(leg is None or leg.unacknowledged for leg in (call.a, call.b)):
         call.start(AGAIN, "tell where")
         return
-    next_one = call.moving.pop(0)
-    leg = next(leg for leg in (call.a, call.b) if leg is not None and leg.side == next_one)
+    side = call.moving.pop(0)
+    leg = next(leg for leg in (call.a, call.b) if leg is not None and leg.side == side)
     exchange.retell(call, leg, told)
 
 
@@ -106,8 +105,9 @@ def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
         release.end(call, leg.side, 200, "Hung up while the call moved", spare=leg)
         return
     if response.status in PENDING:
-        call.start(AGAIN, "tell where", leg.side)
-        if not call.moving:
+        call.moving.append(leg.side)
+        if call.moving == [leg.side]:  # the other side knows: nothing is left but to wait
+            call.start(AGAIN, "tell where")
             return
     call.save()
     tell(call)
