@@ -140,9 +140,10 @@ class MemberDesk:
                 members = self.members
                 await self._keep(members)
                 self.feed.take(members)
+                plain = members.plain()
                 for member in members:
                     if self.links.alive(member.id):
-                        self.links.tell(member.id, "members", members.plain())
+                        self.links.tell(member.id, "members", plain)
         finally:
             self.keeping = None
 

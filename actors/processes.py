@@ -96,7 +96,7 @@ class HostProcess:
         self.looking: asyncio.Task[None] | None = None
         self.process: Any = None
         self.feed: MemberFeed | None = None
-        self.failure = ""
+        self.failure = self.code = ""
         self.again = False
 
     def _new_links(self) -> Links:
@@ -164,7 +164,8 @@ class HostProcess:
         from actors.ray_hosts import RayHosts
         from actors.switchboard import Switchboard
 
-        hosts = RayHosts(self.config.to_dict())
+        self.code = code_version()  # now: what is installed may be another one later
+        hosts = RayHosts(self.config.to_dict(), self.code)
         switchboard = Switchboard(self.config, self.links, feed, hosts, ray_actors(self.config))
         await switchboard.start(None if self.again else self.hosts)
         return switchboard
@@ -228,7 +229,7 @@ class HostProcess:
 
     async def deployed(self) -> dict[str, str]:
         """What a later deployment compares itself with: our settings, our code, and why we could not start."""
-        return {"settings": digest(self.config), "code": code_version(), "failure": self.failure}
+        return {"settings": digest(self.config), "code": self.code, "failure": self.failure}
 
     async def obey(self, order: str) -> None:
         """ "drain" or "close" from whoever ends a switch on a cluster: he has no link to other nodes."""

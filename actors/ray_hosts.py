@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
+from actors import cluster_driver as cluster
 from actors.cluster_plan import RESOURCES, Node, demand
-from actors.node_report import code_version
 from actors.reference import NAMESPACE
 from rayswitch.members import Seat
 
@@ -45,29 +45,24 @@ class Hosts(Protocol):
 
 
 class RayHosts:
-    """By Ray; `settings` are those of the switch."""
+    """By Ray; `settings` are those of the switch, `code` is the version that runs."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], code: str) -> None:
         self.settings = settings
+        self.code = code
         self.codes: dict[str, str] = {}
         """Version of the code on each node that was asked."""
 
     def nodes(self) -> dict[str, str]:
         """As Ray's GCS has them."""
-        import ray
-
-        rows: Any = ray.nodes()  # type: ignore[no-untyped-call]
-        return {row["NodeID"]: row["NodeManagerAddress"] for row in rows if row["Alive"]}
+        return {node.id: node.address for node in cluster.nodes()}
 
     def offers(self) -> list[Offer]:
         """By their resources; one with other code than ours is refused. A node is asked for its code once."""
-        from actors import cluster_driver as cluster
-
         nodes = [node for node in cluster.nodes() if node.has_gateways]
-        ours = code_version()
         new = [node for node in nodes if node.id not in self.codes]
         self.codes.update(cluster.versions(new) if new else {})
-        return [offer(node, self.codes[node.id], ours) for node in nodes]
+        return [offer(node, self.codes[node.id], self.code) for node in nodes]
 
     def gone(self, hosts: Iterable[str]) -> list[str]:
         """An actor that has died for good has lost its name."""
@@ -80,15 +75,10 @@ class RayHosts:
         from actors.processes import actor_class
 
         where = NodeAffinitySchedulingStrategy(node, soft=False)
-        needs = demand(host, self._offered(node))
+        offered = next((one.resources for one in cluster.nodes() if one.id == node), {})
+        needs = demand(host, offered)
         actor = actor_class(host, scheduling_strategy=where, resources=needs)
         actor.remote(host, self.settings, seat=seat.number)
-
-    def _offered(self, node: str) -> dict[str, float]:
-        import ray
-
-        rows: Any = ray.nodes()  # type: ignore[no-untyped-call]
-        return next((row["Resources"] for row in rows if row["NodeID"] == node), {})
 
     def end(self, host: str) -> None:
         """Ray neither keeps it nor starts it again."""

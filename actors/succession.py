@@ -57,6 +57,8 @@ class Succession:
         me = self.shell.me
         dead = {host for host in members.adopts if members.state(host) == DEAD and members.owner(host) == me}
         self.taken &= dead
+        if me not in members.adopts:
+            self.shell.given.clear()  # nothing of what we gave away is left
         for host in sorted(dead - self.taken):
             self.taken.add(host)
             self.shell.coming.add(host)

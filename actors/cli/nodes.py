@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from actors.cli import control
+from actors.cli.live import NODE_SHOWN
 from actors.cli.options import config_option, configuration, json_option
 from actors.cli.show import Column, say, show_json, show_table
 from rayswitch.config import Config
@@ -14,7 +15,6 @@ from rayswitch.config import Config
 __all__ = ["drain", "nodes", "undrain"]
 
 LOOK_SECONDS, TELL_SECONDS = 0.5, 10.0
-NODE_SHOWN = 8
 
 COLUMNS = (
     Column("node", "node", lambda node: str(node)[:NODE_SHOWN]),
