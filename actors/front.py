@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.call_desk import CallDesk
-from actors.outside.lines import Lines, Source
+from actors.callers import Callers
+from actors.outside.lines import Source
 from actors.outside.outgoing import PREFIXES
 from actors.registration import Location
 from actors.unanswered import Unanswered
@@ -62,8 +63,7 @@ class Front:
         self.tag = authenticator.tag
         self.unanswered = unanswered
         self.failures = 0
-        self.lines: Lines | None = None
-        """Lines and trunks, where there are any."""
+        self.callers = Callers(authenticator, directory)
         gateway.user = self.event
         gateway.doorkeeper = self.at_the_door
         gateway.door_tag = self.tag
@@ -77,24 +77,7 @@ class Front:
         header = PROVED.get(request.method)
         if header is None or request.has(header) or request.to.tag:
             return None
-        if self.outside(request, flow) is not None or self.vouched_for(request, flow):
-            return None
-        request.stamp(*flow.remote)
-        return self.authenticator.challenge(request, flow, now, stale=False)
-
-    def outside(self, request: Request, flow: Flow) -> Source | None:
-        """The line or trunk that this INVITE comes by, known by its address."""
-        if self.lines is None or request.method != "INVITE":
-            return None
-        return self.lines.source(request, flow.remote[0])
-
-    def vouched_for(self, request: Request, flow: Flow) -> bool:
-        """Does the address that this INVITE comes from stand for the password of its sender?"""
-        if request.method != "INVITE":
-            return False
-        if flow.remote[0] not in self.directory.tied:
-            return False
-        return self.directory.vouches(flow.remote[0], request.from_.uri.user_decoded or "")
+        return self.callers.question(request, flow, now)
 
     def event(self, event: Any, now: float) -> None:
         """One event of the transaction layer; nothing that a message holds gets an exception out of here."""
@@ -162,22 +145,15 @@ class Front:
             self.answer(event, registrar.answer(event.request, result, wall, self.tag))
 
     def invite(self, event: RequestReceived, now: float) -> None:
-        """Authenticate; then it is a call, wherever calls live."""
+        """Once it is known who calls it is a call, wherever calls live."""
         request = event.request
-        source = self.outside(request, event.flow)
-        if source is not None:
-            self.from_outside(event, source)
-            return
-        if self.vouched_for(request, event.flow):
-            self.new_call(event, request.from_.uri.user_decoded or "")
-            return
-        number = self.authenticator.check(request, event.flow, now)
-        if isinstance(number, Response):
-            self.answer(event, number)
-        elif request.from_.uri.user_decoded != number and not is_anonymous(request):
-            self.answer(event, respond(request, 403, "Not your number", to_tag=self.tag))
+        caller = self.callers.who(request, event.flow, now)
+        if isinstance(caller, Response):
+            self.answer(event, caller)
+        elif isinstance(caller, Source):
+            self.from_outside(event, caller)
         else:
-            self.new_call(event, number)
+            self.new_call(event, caller)
 
     def new_call(self, event: RequestReceived, caller: str) -> None:
         """Hand the INVITE to a new call, which asks where the dialled number leads."""
@@ -257,8 +233,8 @@ class Front:
 
     def answered_outside(self, event: Any) -> None:
         """What a line or trunk has sent itself."""
-        if self.lines is not None:
-            self.lines.event(event)
+        if self.callers.lines is not None:
+            self.callers.lines.event(event)
 
 
 NEW: dict[str, Callable[[Front, RequestReceived, float], None]] = {

@@ -59,7 +59,7 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     router.serve(links)
     lines = Lines(ground_of(parts, gateway), parts.line_homes)
     parts.outgoing.serve(lines)
-    front.lines = lines
+    front.callers.lines = lines
     protection = Protection(config, gateway, authenticator, peers, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
     directory.follow(router.changed)

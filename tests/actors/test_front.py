@@ -236,7 +236,7 @@ def test_a_call_by_a_trunk_has_the_caller_that_it_names(
     rig: Rig, trusted: bool, headers: dict[str, str], caller: str
 ) -> None:
     lines: Any = SimpleNamespace(source=lambda request, host: Source("trunk/one", "bob", trusted))
-    rig.front.lines = lines
+    rig.front.callers.lines = lines
     rig.feed(request("INVITE", **headers))
     (invited,) = rig.elsewhere.opened
     assert (invited.caller, invited.rights, invited.target) == (caller, "trunk/one", "bob")
