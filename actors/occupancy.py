@@ -10,6 +10,7 @@ it did not hear of stands in the ledger, and so it learns of it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -22,6 +23,9 @@ from rayswitch.calls.occupancy import Occupancy, Use
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 1.0
+LATE = 0.05
+"""Seconds. That a call is over travels from its host to the home of the name, while a phone that has ended it may dial
+anew by another gateway: the second can come first."""
 TOPIC = "occupancy"
 Done = Callable[[list[list[Any]], list[Any] | None], None]
 """Takes what a call is counted for, as [name, outgoing], and the one for which it is not, if there is one."""
@@ -49,8 +53,10 @@ class OccupancyDesk:
     def seize(self, id: str, rows: list[list[Any]], done: Done) -> None:
         """Count the call `id` for all `rows` (see `Admit`) or for none; `free` gives them back."""
         if self.counted is not None and all(self.placement.home(row[0]) == self.me for row in rows):
-            self.settle(id, rows, [self.seized(id, row) for row in rows], done)
-            return
+            answers = [self.seized(id, row) for row in rows]
+            if all(answers):
+                self.settle(id, rows, answers, done)
+                return
         self.tasks.spawn(self.ask(id, rows, done))
 
     async def ask(self, id: str, rows: list[list[Any]], done: Done) -> None:
@@ -66,7 +72,14 @@ class OccupancyDesk:
             self.give_back(id, [(row[0], row[1]) for row in rows])
 
     async def asked_for(self, id: str, row: list[Any]) -> bool:
-        """May the call be one more of this name?"""
+        """May the call be one more of this name? A no is asked for twice (see `LATE`)."""
+        if await self.ask_home(id, row):
+            return True
+        await asyncio.sleep(LATE)
+        return await self.ask_home(id, row)
+
+    async def ask_home(self, id: str, row: list[Any]) -> bool:
+        """Once."""
         home = self.placement.home(row[0])
         if home == self.me and self.counted is not None:
             return self.seized(id, row)

@@ -77,6 +77,21 @@ def test_one_limit_for_both_gateways(tmp_path: Path) -> None:
     run(main, tmp_path)
 
 
+def test_who_has_just_hung_up_elsewhere_may_call_again(tmp_path: Path) -> None:
+    async def main(where: Path) -> None:
+        async with two(where) as (zero, one):
+            for name in (AT_0, AT_1):
+                assert await one.seize("s1.1", name)
+                asked = asyncio.ensure_future(zero.seize("s0.1", name))
+                await asyncio.sleep(0)
+                one.desk.free("s1.1")  # the word of it comes after the question
+                assert await asked
+                zero.desk.free("s0.1")
+                await until(lambda name=name: zero.count(name) + one.count(name) == 0)
+
+    run(main, tmp_path)
+
+
 def test_all_of_them_or_none(tmp_path: Path) -> None:
     async def main(where: Path) -> None:
         async with two(where) as (zero, one):
