@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors.host import Host, Kind
+from actors.inside import Inside
 from actors.journal.verbs import Writes
 from actors.media_desk import MediaDesk
 from actors.outside.outgoing import split
@@ -28,9 +29,11 @@ from rayswitch.calls.events import (
     MemberSeized,
     Release,
     Relocated,
+    Replacing,
     Routed,
     TimerFired,
 )
+from rayswitch.calls.inside import stays_inside
 from rayswitch.calls.routing.route import Dialled, Place
 from rayswitch.sip.events import RequestReceived
 from rayswitch.sip.flow import Flow
@@ -62,7 +65,9 @@ class CallShell:
         ids: Identifiers,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        other: Callable[[str], Ref | None],
     ) -> None:
+        """`other(id)` refers to a call anywhere."""
         self.me = me
         self.host = host
         self.sip = sip
@@ -75,6 +80,7 @@ class CallShell:
         self.ids = ids
         self.clock = clock
         self.wall = wall
+        self.inside = Inside(KIND, host, wheel, other)
         self.answered = 0
         self.ended_calls = 0
         self.filed: set[str] = set()
@@ -168,12 +174,14 @@ class CallShell:
     # -- what a call wants ---------------------------------------------------------------------------------------------
 
     def perform(self, id: str, effect: Any) -> None:
-        """SIP effects go to the gateway, the others are done here."""
+        """SIP effects go to the gateway, or to another call; the others are done here."""
         action = PERFORM.get(type(effect))
-        if action is None:
-            self.sip.perform(id, effect)
-        else:
+        if action is not None:
             action(self, id, effect)
+        elif stays_inside(effect):
+            self.inside.perform(id, effect)
+        else:
+            self.sip.perform(id, effect)
 
     def timer(self, id: str, effect: fx.StartTimer) -> None:
         self.wheel.start(effect.delay, self.host.tell, KIND, id, TimerFired(effect.name, effect.data))
@@ -270,7 +278,7 @@ class CallShell:
     def unanswered(self, call: Call, message: Any) -> Iterator[tuple[Any, Request]]:
         """Requests that may still wait for their answer: the one that failed, and the INVITE of a call never answered.
         Where the answer has gone already, the transaction knows."""
-        if isinstance(message, RequestReceived | Invited):
+        if isinstance(message, RequestReceived | Invited | Replacing):
             yield message.server, message.request
         if call.a is not None and call.a.invite is not None:
             yield call.a.server, call.a.invite
@@ -298,8 +306,8 @@ class CallShell:
             self.host.tell_ref(Ref(KIND, id, self.given[id]), message)
         elif self.coming and owner_of(id) in self.coming:
             self.early.append((id, message))
-        elif isinstance(message, RequestReceived):
-            self.sip.perform(id, fx.Respond(message.server, respond(message.request, 481)))
+        elif isinstance(message, RequestReceived | Replacing):
+            self.perform(id, fx.Respond(message.server, respond(message.request, 481, to_tag=self.ids.loose_tag())))
 
     def rows(self) -> list[list[Any]]:
         """[id, caller, dialled, phase, start, answer, media gateway] of every call."""

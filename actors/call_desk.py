@@ -80,6 +80,11 @@ class CallDesk:
         """Is this call in this process?"""
         return self.shell is not None and self.shell.host.has(KIND, ref.key)
 
+    def other(self, id: str) -> Ref | None:
+        """The call `id`, wherever it lives; None when no host can have it."""
+        owner = self.owner(id)
+        return self.ref(id, owner) if owner and self.knows(owner) else None
+
     def ref(self, id: str, owner: str) -> Ref:
         """The call `id`, which lives on `owner`."""
         return Ref(KIND, id, owner)
@@ -88,8 +93,7 @@ class CallDesk:
         """The call that a tag of ours names; None for any other tag, and for a host that there is not: anybody can
         write one, and must not make us wait for it."""
         parts = tag_parts(tag or "")
-        owner = self.owner(parts[0]) if parts else None
-        return self.ref(parts[0], owner) if parts and owner and self.knows(owner) else None
+        return self.other(parts[0]) if parts else None
 
     def owner(self, id: str) -> str | None:
         """Who has this call: we, when it is here; else the host in its id, or whoever took over from that."""

@@ -22,8 +22,9 @@ from rayswitch.calls import registrar
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.carried import dialled, number_in
 from rayswitch.calls.directory import Directory
-from rayswitch.calls.events import Invited
+from rayswitch.calls.events import Invited, Replacing
 from rayswitch.calls.privacy import asserted, is_anonymous, is_private
+from rayswitch.calls.replaces import HEADER, Replaces
 from rayswitch.calls.screening import PROVED, answer_without_state
 from rayswitch.sip.events import (
     AckReceived,
@@ -181,12 +182,25 @@ class Front:
     def open(self, event: RequestReceived, invited: Invited) -> None:
         """Hand the INVITE to a new call, unless there is no place for one."""
         request = event.request
+        if request.has(HEADER):
+            self.replace(event, invited)
+            return
         ref = self.calls.open(invited)
         if ref is None:
             headers = [("retry-after", "2")]
             self.answer(event, respond(request, 503, "No call process", to_tag=self.tag, headers=headers))
         else:
             self.unanswered.add(event, ref)
+
+    def replace(self, event: RequestReceived, invited: Invited) -> None:
+        """Hand the INVITE to the call in which it wants a place (RFC 3891 §3)."""
+        wanted = Replaces.of(event.request)
+        ref = self.calls.named(wanted.to_tag) if wanted else None
+        if ref is None:
+            self.answer(event, respond(event.request, 481, to_tag=self.tag))
+            return
+        self.unanswered.add(event, ref)
+        ref.tell(Replacing(*(getattr(invited, name) for name in Replacing.__slots__)))
 
     def ours(self, host: str, flow: Flow) -> bool:
         """Is this host our domain or the address the message came to?"""

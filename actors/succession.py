@@ -22,6 +22,7 @@ from actors.link import Links
 from actors.tasks import Tasks
 from rayswitch.calls.call import Call
 from rayswitch.calls.features.relocation import LEAVES, LOST
+from rayswitch.calls.inside import is_inside
 from rayswitch.members import DEAD, LEAVING, Members
 from rayswitch.store import StoreError
 
@@ -112,8 +113,10 @@ class Succession:
         call.gateway = self.gateway_for(call.gateway)
         moved = False
         for leg in (call.a, call.b):
-            flow = self.shell.sip.reach(leg.flow, call.gateway) if leg is not None else None
-            if leg is not None and flow is not None and flow != leg.flow:
+            if leg is None or is_inside(leg.flow):
+                continue
+            flow = self.shell.sip.reach(leg.flow, call.gateway)
+            if flow != leg.flow:
                 leg.flow = flow
                 leg.unacknowledged = None  # the ACK goes, or went, to where nobody is any more
                 moved = True

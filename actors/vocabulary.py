@@ -48,6 +48,7 @@ ROWS: dict[int, tuple[type, ...]] = {
         events.MemberRefused,
         events.MediaSilent,
         events.Relocated,
+        events.Replacing,
     ),
     60: (
         effects.Respond,

@@ -172,11 +172,11 @@ class Bench:
         occupancy = OccupancyDesk("s0", links, location.placement)
         occupancy.serve()
         numbers = Numbers(PLANS[plan].routing(directory), occupancy, NoMembers())
+        calls = CallDesk(links, Placement(["s0"]), lambda owner: ids)
         shell = CallShell(
             "s0", host, LocalSip("s0", self.gateway, RemoteSip("s0", links)), media, location, numbers, journal, wheel,
-            Settings(DOMAIN), ids, time.monotonic, time.time,
+            Settings(DOMAIN), ids, time.monotonic, time.time, calls.other,
         )  # fmt: skip
-        calls = CallDesk(links, Placement(["s0"]), lambda owner: ids)
         calls.serve(shell)
         unanswered = Unanswered("s0", self.gateway, links, calls.exists, authenticator.tag)
         front = Front(self.gateway, "s0", authenticator, directory, location, calls, unanswered, time.time)

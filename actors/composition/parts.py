@@ -158,6 +158,7 @@ class Parts:
             self.identifiers(self.me),
             self.clock,
             self.wall,
+            self.calls.other,
         )
         self.calls.serve(shell)
         self.succession = Succession(shell, self.links, self.heritage)

@@ -11,6 +11,8 @@
     early      what the caller hears before the answer
     answer     the 2xx of one side becomes the 2xx of the other; ACKs; retransmission of our own 2xx
     exchange   re-INVITE and UPDATE from either side, glare (RFC 3264, 3311)
+    transfer   one side hands the other one over (RFC 3515)
+    replacing  somebody comes in the place of a side (RFC 3891)
     relay      OPTIONS, INFO, MESSAGE inside the dialog
     release    CANCEL, BYE, timers, figures, the CDR
     revival    after a restart: who is still there?
@@ -33,7 +35,7 @@ from typing import Any
 
 from rayswitch.calls import effects as fx
 from rayswitch.calls.attempt import Attempt, Branch
-from rayswitch.calls.events import MediaGatewayRestarted, TimerFired
+from rayswitch.calls.events import MediaGatewayRestarted, Replacing, TimerFired
 from rayswitch.calls.features import (
     answer,
     early,
@@ -156,8 +158,8 @@ class Call:
         self.out.append(fx.SendRequest(self.gateway, self.serial, request, leg.flow))
         return self.serial
 
-    def answer(self, event: RequestReceived, status: int, **parts: Any) -> Response:
-        """The final answer to a request inside a dialog."""
+    def answer(self, event: RequestReceived | Replacing, status: int, **parts: Any) -> Response:
+        """The final answer to a request inside a dialog, or one that begins it."""
         response = respond(event.request, status, **parts)
         self.out.append(fx.Respond(event.server, response))
         return response
@@ -212,7 +214,7 @@ class Call:
         if verdict is not True:
             self.answer(event, verdict)
             return
-        self.gateway, leg.flow = event.server[0], event.flow
+        self.gateway, leg.flow = event.server[0] or self.gateway, event.flow
         leg.hear(request)
         method = table.METHODS.get(request.method)
         if method is None:

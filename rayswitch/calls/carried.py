@@ -11,8 +11,8 @@ from rayswitch.sip.uri import TelUri, Uri
 PASSED = frozenset({"subject", "priority", "alert-info", "user-to-user", "accept-language", "answer-mode", "reason"})
 SDP_CONTENT = (("content-type", "application/sdp"),)
 ALLOWED_IN_DIALOG = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, PRACK, REFER"
-SUPPORTED_WITH_OFFER = (("supported", "100rel, timer"),)
-SUPPORTED_WITHOUT = (("supported", "timer"),)
+SUPPORTED_WITH_OFFER = (("supported", "100rel, timer, replaces"),)
+SUPPORTED_WITHOUT = (("supported", "timer, replaces"),)
 """Extensions that a device may use with us (RFC 3261 §20.37), by whether our INVITE holds an offer."""
 
 

@@ -34,6 +34,19 @@ class Invited:
 
 
 @dataclass(slots=True)
+class Replacing:
+    """An INVITE that wants the place of a half call of this call (RFC 3891); the rest is as of `Invited`."""
+
+    server: Any
+    request: Request
+    flow: Flow
+    caller: str
+    name: str
+    target: str = ""
+    rights: str = ""
+
+
+@dataclass(slots=True)
 class TimerFired:
     """A timer of the entity ran out; a stale one is ignored by the state that no longer cares."""
 

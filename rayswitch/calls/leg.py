@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.session_interval import SessionTimer
-from rayswitch.sdp.anchor import Endpoint, anchor
+from rayswitch.sdp.anchor import Endpoint, anchor, signed
 from rayswitch.sdp.session import Session
 from rayswitch.sdp.session import parse as parse_session
 from rayswitch.sip.dialog import Dialog
@@ -137,14 +137,11 @@ class Leg:
 
     def describe(self, session: Session, endpoints: list[Endpoint | None] | None, origin: int) -> bytes:
         """The peer's view of `session`: our addresses; the version in o= rises with every change (RFC 3264 §8).
-        Without endpoints it is what the other side said."""
-        if endpoints is None:
-            self.sdp_body = session.source
-            return session.source
-        body = anchor(session, endpoints, origin, self.version)
+        Without endpoints the addresses are the other side's own."""
+        body = described(session, endpoints, origin, self.version)
         if body != self.sdp_body and self.sdp_body:
             self.version += 1
-            body = anchor(session, endpoints, origin, self.version)
+            body = described(session, endpoints, origin, self.version)
         self.sdp_body = body
         return body
 
@@ -173,6 +170,13 @@ class Leg:
         leg.unacknowledged = Unacknowledged.restore(waiting) if waiting else None
         leg.timer = SessionTimer(*timer) if timer else None
         return leg
+
+
+def described(session: Session, endpoints: list[Endpoint | None] | None, origin: int, version: int) -> bytes:
+    """`session` as we tell it."""
+    if endpoints is None:
+        return signed(session, origin, version)
+    return anchor(session, endpoints, origin, version)
 
 
 UNSEEN = 1000

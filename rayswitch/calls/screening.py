@@ -30,7 +30,7 @@ KNOWN = frozenset(
         "PRACK",
     ]
 )
-OPTIONS = "path, outbound, 100rel, timer, norefersub"
+OPTIONS = "path, outbound, 100rel, timer, replaces, norefersub"
 """Option tags that may be required of us."""
 SUPPORTED = frozenset(OPTIONS.split(", "))
 SCHEMES = ("sip:", "sips:", "tel:")

@@ -51,6 +51,13 @@ def anchor(session: Session, endpoints: Sequence[Endpoint | None], origin: int, 
     return ("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape")
 
 
+def signed(session: Session, origin: int, version: int) -> bytes:
+    """`session` with its own addresses, told by us: within a dialog o= stays the same but for its version."""
+    ours = f"o=- {origin + 1} {version + 1} IN {net(session.address or UNSPECIFIED[0])}".encode()
+    lines = session.source.splitlines(keepends=True)
+    return b"".join(ours + line[len(line.rstrip()) :] if line[:2] == b"o=" else line for line in lines)
+
+
 def after(lines: list[str], earlier: str) -> int:
     """The place behind all lines of these types; c= and t= have theirs (RFC 8866 §5)."""
     for place, line in enumerate(lines):

@@ -82,6 +82,25 @@ def reopened(session: Session) -> Session:
     return parse("".join(kept).encode("utf-8", "surrogateescape"))
 
 
+def padded(session: Session, like: Session | None) -> Session:
+    """With at least as many lines as `like`, those that are missing switched off: a new offer cannot have fewer than
+    there were (RFC 3264 §8)."""
+    missing = like.media[len(session.media) :] if like is not None else []
+    if not missing:
+        return session
+    off = "".join(f"m={media.kind} 0 {media.proto} {media.formats}\r\n" for media in missing)
+    return parse(session.source.rstrip() + b"\r\n" + off.encode("utf-8", "surrogateescape"))
+
+
+def trimmed(session: Session, count: int) -> Session:
+    """Its first lines: an answer has as many as the offer (RFC 3264 §6)."""
+    if len(session.media) <= count:
+        return session
+    text = session.source.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    kept = "\nm=".join(text.split("\nm=")[: count + 1]).rstrip("\n")
+    return parse(f"{kept}\n".replace("\n", "\r\n").encode("utf-8", "surrogateescape"))
+
+
 def take(session: Session, line: str) -> None:
     """One line."""
     if line[1:2] != "=" or "\r" in line or "\0" in line:

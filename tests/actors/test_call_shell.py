@@ -106,12 +106,12 @@ class Rig:
         self.ids = Identifiers("s0", os.urandom)
         self.occupancy = OccupancyDesk("s0", self.links, Placement(["s0"]))
         self.occupancy.serve()
+        self.desk = CallDesk(self.links, Placement(["s0"]), lambda owner: self.ids)
         self.shell = CallShell(
             "s0", self.host, self.outside, cast(MediaDesk, self.outside), cast(Location, self.outside),
             Numbers(self.outside, self.occupancy, NoMembers()), self.journal,
-            self.wheel, Settings("example.com"), self.ids, loop.time, loop.time,
+            self.wheel, Settings("example.com"), self.ids, loop.time, loop.time, self.desk.other,
         )  # fmt: skip
-        self.desk = CallDesk(self.links, Placement(["s0"]), lambda owner: self.ids)
         self.desk.serve(self.shell)
 
     def open(self) -> str:

@@ -22,7 +22,7 @@ from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.directory import Account, Directory
-from rayswitch.calls.events import Invited, RegisterReceived
+from rayswitch.calls.events import Invited, RegisterReceived, Replacing
 from rayswitch.config.kinds import Listener
 from rayswitch.records.extension import ExtensionOptions
 from rayswitch.sip.digest import Nonces, answer, ha1
@@ -353,3 +353,17 @@ def test_invites_that_can_be_cancelled_are_bounded(rig: Rig, monkeypatch: pytest
     first, *others = [rig.feed(rig.proved(request("INVITE"))) for _ in range(4)]
     waiting = rig.front.unanswered.waiting
     assert list(waiting) == others and first not in waiting
+
+
+def test_an_invite_that_wants_a_place_goes_to_the_call_that_has_it(rig: Rig) -> None:
+    id = IDS.call()
+    wanted = rig.proved(request("INVITE", replaces=f"x;to-tag={id}.0;from-tag=y"))
+    rig.feed(wanted)
+    ((key, told),) = rig.elsewhere.told
+    assert key == id and isinstance(told, Replacing) and told.caller == told.rights == "alice"
+    assert rig.elsewhere.opened == []
+
+
+@pytest.mark.parametrize(("replaces", "status"), [("x;to-tag=1;from-tag=2", 481), ("x", 400)])
+def test_a_place_in_no_call_of_ours(rig: Rig, replaces: str, status: int) -> None:
+    assert rig.status(rig.proved(request("INVITE", replaces=replaces))) == status

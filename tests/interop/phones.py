@@ -11,6 +11,7 @@ ended.
 """
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from tests.interop.audio import make_tone
 from tests.interop.ports import free_port
@@ -99,7 +101,7 @@ class Baresip:
     def __enter__(self) -> Self:
         self._log = (self._folder / "log").open("wb")
         self._process = subprocess.Popen(
-            ["baresip", "-f", str(self._folder)],
+            ["baresip", "-s", "-f", str(self._folder)],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -185,13 +187,27 @@ class Baresip:
         """Hand the other side over to `number` (REFER), unseen."""
         self._command("transfer", f"sip:{number}@{self.domain}")
 
+    def transfer_attended(self, number: str, replaces: str) -> None:
+        """Hand the other side of this call over to that of another one of ours (see `replaces`); this baresip has no
+        command for it, and writes what stands in the URI."""
+        self._command("transfer", f"<sip:{number}@{self.domain}?Replaces={quote(replaces, safe='')}>")
+
+    def replaces(self) -> str:
+        """Our last call that was answered, as a Replaces header names it to the other side (RFC 3891 §6.1)."""
+        answers = re.findall(r"SIP/2\.0 200 .*?\r?\n\r?\n", self.log(), re.DOTALL)
+        answer = next(text for text in reversed(answers) if re.search(r"CSeq: \d+ INVITE", text))
+        values = {name: re.search(rf"^{name}: *(.*?)\r?$", answer, re.MULTILINE) for name in ("Call-ID", "From", "To")}
+        call_id, caller, called = (match[1] if match else "" for match in values.values())
+        ours, theirs = (re.findall(r"tag=([^;\s]+)", value)[0] for value in (caller, called))
+        return f"{call_id};to-tag={theirs};from-tag={ours}"
+
     def hang_up(self) -> None:
         """End the call, or refuse the one that rings."""
         self._command("hangup")
 
     def log(self) -> str:
-        """What baresip printed."""
-        return (self._folder / "log").read_text(errors="replace")
+        """What baresip printed, its messages among it, but for the clock that it shows."""
+        return re.sub(r"\r*\[[^\]\r\n]*\] audio=[^\r\n]*", "", (self._folder / "log").read_text(errors="replace"))
 
     def heard(self) -> Path:
         """The recording of the longest call so far; call it after the call ended."""

@@ -60,3 +60,30 @@ def test_a_blind_transfer(switch: Switch, phones: list[Baresip], who: str) -> No
     (record,) = switch.records_of([first.number], 1)
     assert (record["dialled"], record["sip_status"]) == (second.number, 200)
     assert record["marks"] == [f"transferred by {orders.number} to {third.number}"]
+
+
+@pytest.mark.parametrize("switch", [{"gateways": 2}, {"placement": "actor"}], indirect=True, ids=["gateway", "actor"])
+def test_an_attended_transfer(switch: Switch, phones: list[Baresip]) -> None:
+    """The second calls the first, then the third, and connects the two."""
+    first, second, third = phones
+    second.dial(first.number)
+    first.wait_event("CALL_INCOMING")
+    first.accept()
+    second.wait_event("CALL_ESTABLISHED")
+    replaces = second.replaces()
+    second.dial(third.number)
+    second.wait_event("CALL_ESTABLISHED")
+    time.sleep(1.2)  # a recording is named by its second: that of the next session must not be this one's
+    second.transfer_attended(first.number, replaces)
+    for _ in range(2):
+        second.wait_event("CALL_CLOSED")
+    time.sleep(TALK)  # the length of the recording, not a wait for something to happen
+    third.hang_up()
+    first.wait_event("CALL_CLOSED")
+    switch.await_idle()
+    for listener, tone in ((first, TONES[2]), (third, TONES[0])):
+        assert share_of_tone(listener.heard(), tone)[1] > 0.3, f"{listener.number} did not hear the other"
+    records = {record["dialled"]: record for record in switch.records_of([second.number], 2)}
+    assert {record["sip_status"] for record in records.values()} == {200}
+    assert records[third.number]["marks"] == [f"transferred by {second.number} to {first.number}"]
+    assert records[first.number]["marks"] == [f"{third.number} in the place of {second.number}"]

@@ -29,9 +29,11 @@ from rayswitch.calls.events import (
     MemberRefused,
     MemberSeized,
     Release,
+    Replacing,
     Routed,
     TimerFired,
 )
+from rayswitch.calls.inside import CROSSING, crossing, stays_inside
 from rayswitch.calls.routing.route import Place, Route
 from rayswitch.sip.events import AckReceived, CancelReceived, RequestReceived, ResponseReceived, TimedOut, Unreachable
 from rayswitch.sip.flow import Flow
@@ -108,7 +110,8 @@ class Phone:
         request = self.message("INVITE", 1, sdp() if body is None else body, list(headers))
         server = self.room.server(self)
         self.servers[1] = server
-        self.room.feed(Invited(server, request, self.flow, "100", "Alice", self.room.dialled, "100"))
+        number = self.room.number
+        self.room.feed(Invited(server, request, self.flow, number, "Alice", self.room.dialled, number))
 
     def send(self, method: str, body: bytes = b"", *headers: tuple[str, str]) -> int:
         """A request inside the dialog; its number, for `status_of`."""
@@ -146,7 +149,7 @@ class Phone:
         """A request of the switch."""
         self.keys[len(self.got)] = key
         self.got.append(request)
-        if len(self.got) == 1 and self is not self.room.a:
+        if len(self.got) == 1 and not self.servers:
             self.call_id, self.peer_tag = request.call_id, request.from_.tag or ""
             self.target = request.contacts[0].uri_text
             self.near, self.far = request.get("to") or "", (request.get("from") or "").partition(";tag=")[0]
@@ -168,6 +171,16 @@ class Phone:
     def silent(self, to: int = -1) -> None:
         """No answer in time."""
         self.room.feed(TimedOut(self.keys[to % len(self.got)]))
+
+    def replaces(self) -> str:
+        """How this phone names its dialog with the switch to somebody who is to take its place (RFC 3891)."""
+        return f"{self.call_id};to-tag={self.peer_tag};from-tag={self.tag}"
+
+    def enter(self, replaces: str, body: bytes | None = None) -> None:
+        """The first INVITE of a phone that takes a place in the call."""
+        request = self.message("INVITE", 1, sdp("10.9.0.7", 8000) if body is None else body, [("replaces", replaces)])
+        server = self.servers[1] = self.room.server(self)
+        self.room.feed(Replacing(server, request, self.flow, "400", "Dora"))
 
     def gone(self, to: int = -1) -> None:
         self.room.feed(Unreachable(self.keys[to % len(self.got)]))
@@ -191,13 +204,24 @@ def fresh(message: Any) -> Any:
 class Switchroom:
     """A call, its phones, and the rest of the switch as it needs it."""
 
-    def __init__(self, devices: int = 1, addresses: list[str] | None = None, caller: str = "10.0.0.1") -> None:
-        self.clock = Clock()
-        counter = itertools.count(1)
+    def __init__(
+        self,
+        devices: int = 1,
+        addresses: list[str] | None = None,
+        caller: str = "10.0.0.1",
+        other: Switchroom | None = None,
+    ) -> None:
+        """`other` has another call of the same switch."""
+        self.clock = other.clock if other else Clock()
+        self.rooms = other.rooms if other else {}
+        """By the id of the call."""
+        counter = itertools.count(1 + 1000 * len(self.rooms))
         self.ids = Identifiers("s0", lambda size: next(counter).to_bytes(size, "big"))
         self.settings = Settings(DOMAIN)
         self.id = self.ids.call()
         self.call = Call(self.id, self.settings, self.ids, WALL)
+        self.rooms[self.id] = self
+        self.number = "100"
         self.a = Phone(self, "alice", (caller, 5062))
         hosts = addresses or [f"10.9.0.{number}" for number in range(1, devices + 1)]
         self.devices = [Phone(self, f"bob{number}", (host, 5070)) for number, host in enumerate(hosts, 1)]
@@ -246,7 +270,19 @@ class Switchroom:
     def perform(self, effects: list[Any]) -> None:
         for effect in effects:
             assert not self.ended, f"{effect} after the end"
-            PERFORM[type(effect)](self, effect)
+            if type(effect) in CROSSING and stays_inside(effect):
+                self.send_inside(effect)
+            else:
+                PERFORM[type(effect)](self, effect)
+
+    def send_inside(self, effect: Any) -> None:
+        """To another call; a reference to one that is over leads nowhere."""
+        whom, event = crossing(self.id, effect)
+        room = self.rooms.get(whom)
+        if room is not None and not room.ended:
+            self.clock.after(0.001, lambda: room.feed(event))
+        elif isinstance(effect, fx.SendRequest):
+            self.clock.after(0.001, lambda: self.feed(Unreachable(effect.key)))
 
     # -- effects -----------------------------------------------------------------------------------------------------
 

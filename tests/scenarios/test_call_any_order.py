@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from urllib.parse import quote
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ BODIES = st.sampled_from(
 )
 STATUSES = st.sampled_from([100, 180, 183, 200, 200, 200, 302, 401, 408, 481, 486, 487, 491, 500, 503, 603])
 METHODS = st.sampled_from(["BYE", "INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS", "REFER"])
-WHO = st.integers(0, 2)
+WHO = st.integers(0, 3)
 UPDATES = ("allow", "INVITE, UPDATE, PRACK")
 HEADERS = st.sampled_from(
     [(), (), (("supported", "100rel"), UPDATES), (("require", "100rel"),), (("supported", "timer"),)],
@@ -44,15 +45,19 @@ STEPS = st.one_of(
     st.tuples(st.just("redirect"), WHO, NUMBERS),
     st.tuples(st.just("quiet")),
     st.tuples(st.just("refer"), WHO, NUMBERS),
+    st.tuples(st.just("enter"), st.integers(0, 2), BODIES),
 )
 
 
 class Storm:
-    """A call to two devices, and what comes over it."""
+    """A call to two devices, a third phone that wants to get into it, and what comes over it."""
 
-    def __init__(self, offer: bytes, media: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self.room = Switchroom(2)
+    def __init__(
+        self, offer: bytes, media: str, headers: tuple[tuple[str, str], ...] = (), other: Switchroom | None = None
+    ) -> None:
+        self.room = Switchroom(3, other=other)
         self.room.media = media
+        self.room.found = self.room.found[:2] if self.room.found else None
         self.phones = [self.room.a, *self.room.devices]
         self.room.a.invite(offer, *headers)
 
@@ -109,6 +114,17 @@ class Storm:
         if who == 0 or self.phones[who].got:
             self.phones[who].send("REFER", b"", ("refer-to", f"<sip:{number}@{DOMAIN}>"))
 
+    def enter(self, who: int, body: bytes) -> None:
+        """Once, in the place of somebody."""
+        if not self.phones[3].servers:
+            self.phones[3].enter(self.phones[who].replaces(), body)
+
+    def attend(self, who: int, other: Phone) -> None:
+        """A REFER to the other side of a second call."""
+        if who == 0 or self.phones[who].got:
+            to = f"<sip:201@{DOMAIN}?Replaces={quote(other.replaces(), safe='')}>"
+            self.phones[who].send("REFER", b"", ("refer-to", to))
+
     def quiet(self) -> None:
         self.room.feed(MediaSilent(300.0))
 
@@ -155,7 +171,7 @@ class Storm:
         for _ in range(4):
             self.room.settle()
             self.room.order_release()
-            for who in (0, 1, 2):
+            for who in range(4):
                 self.ack(who, b"")
         self.room.clock.run(100)
         self.room.settle()
@@ -172,10 +188,15 @@ def test_any_order(
     offer: bytes, media: str, headers: tuple[tuple[str, str], ...], steps: list[tuple[object, ...]]
 ) -> None:
     storm = Storm(offer, media, headers)
-    room = storm.room
     for name, *values in steps:
         storm.step(str(name), *values)
     storm.calm()
+    judge(storm)
+
+
+def judge(storm: Storm) -> None:
+    """It is over, and was right."""
+    room = storm.room
     assert room.ended, (room.call.phase, room.call.pending)
     assert len(room.records) == 1 and room.leased == set()
     for phone in storm.phones:
@@ -200,3 +221,42 @@ def test_any_order_and_a_restart(offer: bytes, steps: list[tuple[object, ...]]) 
         storm.step(str(name), *values)
     storm.calm()
     assert room.ended and len(room.records) == 1
+
+
+TALK = (("reply", 1, 200, sdp("10.9.0.1", 6000), 0), ("ack", 0, b""))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.integers(0, 1), STEPS), max_size=6),
+    st.lists(st.tuples(st.integers(0, 1), STEPS), max_size=20),
+    st.integers(0, 1),
+    st.integers(0, 1),
+    st.integers(0, 2),
+)
+def test_two_calls_that_become_one(
+    before: list[tuple[int, tuple[object, ...]]],
+    after: list[tuple[int, tuple[object, ...]]],
+    orders: int,
+    replaced: int,
+    agree: int,
+) -> None:
+    """`agree`: how many of the two who are connected say yes before anything else happens."""
+    first = Storm(sdp(), "at once")
+    storms = [first, Storm(sdp(), "at once", other=first.room)]
+    for which, (name, *values) in [*((which, step) for step in TALK for which in (0, 1)), *before]:
+        storms[which].step(str(name), *values)
+    first.attend(orders, storms[1].phones[replaced])
+    first.room.clock.run(0.01)
+    for storm in [storms[1], first][:agree]:
+        for who, phone in enumerate(storm.phones):
+            storm.reply(who, 200, sdp(f"10.9.0.{who}", 6000), len(phone.got) - 1)
+        first.room.clock.run(0.01)
+    for which, (name, *values) in after:
+        storms[which].step(str(name), *values)
+        first.room.clock.run(0.01)
+    for _ in range(2):
+        for storm in storms:
+            storm.calm()
+    for storm in storms:
+        judge(storm)

@@ -173,7 +173,7 @@ def test_without_an_offer_nothing_can_be_promised() -> None:
     """The first reliable response would have to hold the offer (§5)."""
     room = Switchroom()
     room.a.invite(b"", MUST)
-    assert room.b.got[0].get("supported") == "timer"
+    assert room.b.got[0].get("supported") == "timer, replaces"
     room.b.reply(180)
     assert room.a.statuses() == []
     room.b.reply(200, EARLY)

@@ -30,6 +30,7 @@ from rayswitch.calls.features import (
     reliable,
     session_timer,
 )
+from rayswitch.calls.inside import is_inside
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
 from rayswitch.sip.flow import Flow
@@ -115,7 +116,9 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
     tag = call.ids.tag(call.id, leg.index)
     body = b""
     if attempt.offer is not None:
-        endpoints = call.media.endpoints(attempt.side, attempt.offer, family(leg.flow))
+        endpoints = None  # another call of ours has ports for it
+        if not is_inside(leg.flow):
+            endpoints = call.media.endpoints(attempt.side, attempt.offer, family(leg.flow))
         body = leg.describe(attempt.offer, endpoints, call.origin(leg))
     return Request.new(
         "INVITE",

@@ -15,12 +15,16 @@ from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
 from rayswitch.calls.effects import CancelRequest, Respond
 from rayswitch.calls.features import answer, early, ports, release, session_timer
 from rayswitch.calls.leg import Leg
-from rayswitch.sdp.session import BadSession, Session
+from rayswitch.calls.next_hop import family
+from rayswitch.sdp.session import BadSession, Session, padded, trimmed
 from rayswitch.sip.message import Request, Response, respond
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
+    from rayswitch.calls.events import Replacing
     from rayswitch.sip.events import RequestReceived
+
+Rows = Sequence[tuple[str, str]]
 
 
 class Exchange:
@@ -35,7 +39,7 @@ class Exchange:
     def __init__(
         self,
         asker: Leg | None,
-        event: RequestReceived | None,
+        event: RequestReceived | Replacing | None,
         peer: Leg,
         late: bool,
         cseq: int = 0,
@@ -52,7 +56,15 @@ class Exchange:
         """Its client transaction, and where that is."""
         self.owed = owed
 
-    def refuse(self, call: Call, status: int, headers: Sequence[tuple[str, str]] = ()) -> None:
+    def agreed(self, call: Call) -> None:
+        """The peer has taken the offer, or has made one."""
+
+    def left(self, leg: Leg) -> bool:
+        """`leg` has hung up: does the call go on without it?"""
+        del leg
+        return False
+
+    def refuse(self, call: Call, status: int, headers: Rows = ()) -> None:
         """The asker's request, unless it is answered already, fails; the exchange is over, the session as it was."""
         call.exchange = None
         if self.event is not None:
@@ -143,28 +155,32 @@ def busy(call: Call, leg: Leg, event: RequestReceived) -> None:
 
 
 def open_exchange(call: Call, leg: Leg, peer: Leg, event: RequestReceived) -> None:
-    """Read the offer, lease ports for lines that are new, send it on."""
+    """The asker has his answer to what he asked before, or would not ask."""
+    leg.unacknowledged = None
+    begin(call, event, lambda late: Exchange(leg, event, peer, late))
+
+
+def begin(call: Call, event: RequestReceived | Replacing, make: Callable[[bool], Exchange]) -> None:
+    """Read the offer, lease ports for lines that are new, send it on; `make(late)` is the exchange."""
     try:
         session = session_of(event.request)
     except BadSession as error:
         call.answer(event, 400, reason=f"Bad SDP: {error}")
         return
-    assert call.media is not None
-    leg.unacknowledged = None
     count = len(session.media) if session else 0
-    exchange = call.exchange = Exchange(leg, event, peer, late=session is None)
+    exchange = call.exchange = make(session is None)
     reserve(call, exchange, count, lambda: pass_on(call, exchange, session))
 
 
 def reserve(call: Call, exchange: Exchange, streams: int, then: Callable[[], None]) -> None:
     """Go on with `then` when there are ports for so many lines."""
-    assert call.media is not None
+    assert exchange.asker is not None
     ports.reserve(
         call,
         ports.Wish(
             streams,
-            {call.media.families["b"]},
-            "b",
+            {family(exchange.asker.flow)},
+            exchange.asker.side,
             wanted=lambda: call.exchange is exchange,
             granted=then,
             refused=lambda: exchange.fail(call, 503, "No media port free"),
@@ -178,7 +194,8 @@ def pass_on(call: Call, exchange: Exchange, session: Session | None) -> None:
     assert call.media is not None and event is not None and peer.dialog is not None
     body = b""
     if session is not None:
-        body = peer.describe(session, call.media.endpoints(peer.side, session), call.origin(peer))
+        whole = padded(session, peer.sdp)
+        body = peer.describe(whole, call.media.endpoints(peer.side, whole), call.origin(peer))
     method = event.request.method
     if method == "PRACK":
         method = "UPDATE"
@@ -223,9 +240,10 @@ def accepted(call: Call, exchange: Exchange, offer: Session | None, response: Re
         exchange.refuse(call, 488)
         return
     exchange.owed = exchange.late
-    if offer is not None:
-        asker.sdp = offer
+    exchange.agreed(call)
     peer.sdp = session
+    if offer is not None:
+        asker.sdp, session = offer, trimmed(session, len(offer.media))
     if exchange.late:
         reserve(call, exchange, len(session.media), lambda: tell(call, exchange, session))
     else:

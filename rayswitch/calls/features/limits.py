@@ -72,6 +72,11 @@ def keep(call: Call, goal: Goal, side: str) -> None:
     call.held = [[*row[:2], "" if row[2] == goal.number else row[2]] for row in call.held]
 
 
+def leave(call: Call, side: str) -> None:
+    """Who was on this side is so no more, and nobody who is counted takes his place."""
+    free(call, [row for row in call.held if (row[2] == "") == (side == "a")])
+
+
 def free_all(call: Call) -> None:
     """The call is over."""
     if call.held:

@@ -34,7 +34,7 @@ def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
     call.answer(event, 200)
     leg.unacknowledged = None
     reason = said(event.request)
-    if call.phase == "answered" and transfer.left(call, leg):
+    if call.phase == "answered" and (transfer.left(call, leg) or is_replaced(call, leg)):
         return
     if call.phase == "answered":
         end(call, leg.side, 200, "BYE", reason, spare=leg)
@@ -43,6 +43,11 @@ def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
     elif leg is call.b and call.phase in UNANSWERED:
         call.b = None
         refuse(call, 480, side="b")
+
+
+def is_replaced(call: Call, leg: Leg) -> bool:
+    """Is his place being taken by somebody else?"""
+    return call.exchange is not None and call.exchange.left(leg)
 
 
 def cancelled(call: Call, event: CancelReceived) -> None:
@@ -110,6 +115,8 @@ def end(call: Call, side: str, status: int, cause: str, reason: str | None = Non
         return
     if call.exchange is not None:
         call.exchange.refuse(call, 487)
+        if call.phase != "answered":
+            return  # with the exchange it was over
     branches.cancel_all(call, None)
     for leg in (call.a, call.b):
         if leg is not None and leg is not spare:

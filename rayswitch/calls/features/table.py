@@ -17,6 +17,7 @@ from rayswitch.calls.features import (
     release,
     reliable,
     relocation,
+    replacing,
     revival,
     routing,
     session_timer,
@@ -27,7 +28,7 @@ from rayswitch.calls.features import (
 
 FEATURES: tuple[ModuleType, ...] = (
     setup, routing, limits, failover, ports, branches, answer, exchange, reliable, relay, release, relocation,
-    revival, session_timer, silence, transfer,
+    replacing, revival, session_timer, silence, transfer,
 )  # fmt: skip
 
 Take = Callable[..., None]

@@ -1,4 +1,4 @@
-"""Blind transfer: one side asks us, by REFER, to connect the other one with somebody else (RFC 3515).
+"""Transfer: one side asks us, by REFER, to connect the other one with somebody else (RFC 3515).
 
     REFER → 202, NOTIFY 100 → the target rings (NOTIFY 180) → its 2xx: NOTIFY 200, BYE to who transferred,
                                                                        a re-INVITE to who stays
@@ -7,20 +7,29 @@
 Who transfers decides with his rights where the call may go; the target sees who stays as its caller. He may hang up at
 once: should the target fail then, he is rung himself (once), and the call ends when he does not answer either.
 
-With `Refer-Sub: false` (RFC 4488) nobody is notified. Replaces (attended transfer) is answered 501.
+With `Refer-Sub: false` (RFC 4488) nobody is notified.
+
+An attended transfer names the dialog of a second call, whose other side is the target (Replaces, RFC 5589 §7).  When
+that call is one of ours, its half call is asked inside the switch to let us take its place (`replacing.py`), and the
+media of who stays goes by that call from then on; a foreign one is asked by the INVITE.  When the second call is not
+answered yet, or is over, its target is rung as by a blind transfer.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rayswitch.calls.attempt import Attempt, Branch, Goal
+from rayswitch.calls import inside
+from rayswitch.calls.attempt import Attempt, Branch, Device, Goal
 from rayswitch.calls.carried import number_in, readable_session, user_part
 from rayswitch.calls.features import answer, branches, exchange, ports, release, reliable, routing, session_timer
 from rayswitch.calls.leg import Leg
+from rayswitch.calls.media_plan import Bypass
 from rayswitch.calls.next_hop import family
+from rayswitch.calls.replaces import Replaces, in_uri
 from rayswitch.sdp.session import reopened
 from rayswitch.sip.headers import NameAddr
+from rayswitch.sip.identifiers import tag_parts
 from rayswitch.sip.message import BadMessage, Request, Response
 from rayswitch.sip.reasons import REASONS
 
@@ -34,17 +43,34 @@ BUSY = 2.5
 LIFETIME = 180
 """Seconds that a subscription to the progress is said to last: more than anybody lets ring."""
 FRAGMENT = ("content-type", "message/sipfrag;version=2.0")
+TOO_EARLY_OR_LATE = (481, 503, 603)
+"""What a call of ours says that has no such half call, not yet or not any more, and what is said of a call that is
+gone."""
 NOT_SUBSCRIBED = ("refer-sub", "false")
 
 
+class Target(NamedTuple):
+    """The number to be rung, a whole address when it is not in our domain, and the value of a Replaces header."""
+
+    number: str
+    replaces: str = ""
+
+    @property
+    def call(self) -> str:
+        """The call of ours that has the dialog which is to be replaced, "" for none."""
+        parts = tag_parts(Replaces.parse(self.replaces).to_tag) if self.replaces else None
+        return parts[0] if parts else ""
+
+
 class Transfer:
-    """`leg` transfers, `stays` is handed over; `event` names the subscription, "" without one."""
+    """`leg` transfers, `stays` is handed over to `target`; `event` names the subscription, "" without one."""
 
-    __slots__ = ("event", "gone", "leg", "returning", "stays")
+    __slots__ = ("event", "gone", "leg", "returning", "stays", "target")
 
-    def __init__(self, leg: Leg, stays: Leg, event: str) -> None:
+    def __init__(self, leg: Leg, stays: Leg, target: Target, event: str) -> None:
         self.leg = leg
         self.stays = stays
+        self.target = target
         self.event = event
         self.gone = False
         """Has `leg` hung up?"""
@@ -58,17 +84,17 @@ class Transfer:
 def refer(call: Call, leg: Leg, event: RequestReceived) -> None:
     """REFER inside the dialog (RFC 3515 §2.4.2)."""
     stays = call.peer_of(leg) if call.phase == "answered" else None
-    number: str | int = objection(call, leg, stays) or target(call, leg, event.request)
-    if stays is None or not isinstance(number, str):
-        call.answer(event, number if isinstance(number, int) else 481)
+    target: Target | int = objection(call, leg, stays) or target_of(call, leg, event.request)
+    if stays is None or isinstance(target, int):
+        call.answer(event, target if isinstance(target, int) else 481)
         return
     wanted = (event.request.get("refer-sub") or "").strip().lower() != "false"
     subscription = f"refer;id={event.request.cseq.number}" if leg.referred else "refer"
-    call.transfer = Transfer(leg, stays, subscription if wanted else "")
+    call.transfer = Transfer(leg, stays, target, subscription if wanted else "")
     leg.referred = True
     call.answer(event, 202, headers=[("contact", leg.contact(call.id)), *(() if wanted else (NOT_SUBSCRIBED,))])
     notify(call, 100, "Trying")
-    begin(call, call.transfer, number)
+    begin(call, call.transfer, target)
 
 
 def objection(call: Call, leg: Leg, stays: Leg | None) -> int:
@@ -80,30 +106,40 @@ def objection(call: Call, leg: Leg, stays: Leg | None) -> int:
     return 0 if leg.number and leg.rights == leg.number else 403
 
 
-def target(call: Call, leg: Leg, request: Request) -> str | int:
-    """The number in Refer-To, a whole address when it is not in our domain; or the status that refuses it."""
+def target_of(call: Call, leg: Leg, request: Request) -> Target | int:
+    """Whom Refer-To names; or the status that refuses it."""
     values = request.get_all("refer-to")
     if len(values) != 1:
         return 400
     try:
         uri = NameAddr.parse(values[0]).uri
+        target = Target(number_in(uri, call.settings.domain, leg.flow.local[0].lower()), in_uri(uri))
+        own = target.call == call.id
     except BadMessage:
         return 400
-    if uri.headers or uri.params.get("method", "INVITE") != "INVITE":
+    if uri.params.get("method", "INVITE") != "INVITE":
         return 501
-    return number_in(uri, call.settings.domain, leg.flow.local[0].lower()) or 400
+    return target if target.number and not own else 400
 
 
-def begin(call: Call, transfer: Transfer, number: str) -> None:
+def begin(call: Call, transfer: Transfer, target: Target) -> None:
     """Ring the target, with what the one who stays has to offer."""
     leg, stays = transfer.leg, transfer.stays
     assert stays.sdp is not None and call.record is not None
     display = call.record.display if stays.side == "a" else ""
     headers = [("referred-by", f"<sip:{user_part(leg.number)}@{call.settings.domain}>")]
+    if target.replaces:
+        headers += [("replaces", target.replaces), ("require", "replaces")]
     call.attempt = attempt = Attempt(
         stays.number, display, reopened(stays.sdp), headers, HOPS, progressed, won, lost, side=leg.side
     )
-    routing.seek(call, attempt, Goal(number, leg.rights))
+    goal = Goal(target.number, leg.rights)
+    if not target.call:
+        routing.seek(call, attempt, goal)
+        return
+    uri = f"sip:{user_part(target.number)}@{call.settings.domain}"
+    attempt.found.append(Device(goal, uri, inside.towards(target.call, family(stays.flow)), []))
+    branches.ring(call, attempt)
 
 
 # -- how it goes -------------------------------------------------------------------------------------------------------
@@ -151,6 +187,9 @@ def replace(call: Call, transfer: Transfer, leg: Leg) -> None:
         call.b = leg
     else:
         call.a = leg
+    if inside.is_inside(leg.flow):  # the other call has ports for who stays
+        release.give_back(call, call.media)
+        call.media = Bypass(family(transfer.stays.flow))
     call.media.families[leg.side] = family(leg.flow)
     call.media.learn(leg.side, leg.sdp)
     ports.connect(call)
@@ -189,6 +228,10 @@ def lost(call: Call, worst: Response, side: str) -> None:
     del side
     transfer = call.transfer
     assert transfer is not None
+    if transfer.target.call and worst.status in TOO_EARLY_OR_LATE and not transfer.returning:
+        transfer.target = Target(transfer.target.number)
+        begin(call, transfer, transfer.target)
+        return
     notify(call, worst.status, worst.reason)
     if not transfer.gone:
         call.transfer = None
@@ -196,7 +239,7 @@ def lost(call: Call, worst: Response, side: str) -> None:
         release.end(call, "", worst.status, "Transfer failed")
     else:
         transfer.returning = True
-        begin(call, transfer, transfer.leg.number)
+        begin(call, transfer, Target(transfer.leg.number))
 
 
 def left(call: Call, leg: Leg) -> bool:

@@ -1,6 +1,6 @@
 """Our addresses in the place of theirs."""
 
-from rayswitch.sdp.anchor import Endpoint, anchor, common_codec_names, remote_endpoints
+from rayswitch.sdp.anchor import Endpoint, anchor, common_codec_names, remote_endpoints, signed
 from rayswitch.sdp.session import parse
 
 OFFER = b"""v=0
@@ -76,3 +76,10 @@ def test_codec_names() -> None:
     event = OFFER.replace(b"iLBC", b"telephone-event")
     assert common_codec_names(parse(event)) == ["PCMU", "PCMA"]
     assert common_codec_names(parse(OFFER.replace(b"49170", b"0"))) == []
+
+
+def test_what_goes_past_us_is_told_by_us_all_the_same() -> None:
+    """o= stays what it was in that dialog (RFC 3264 §8); everything else is as it came."""
+    body = b"v=0\r\no=secret 77 1 IN IP4 10.0.0.1\r\ns=o=x\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+    told = signed(parse(body), 5, 2)
+    assert told == body.replace(b"o=secret 77 1 IN IP4 10.0.0.1", b"o=- 6 3 IN IP4 10.0.0.1")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayswitch.sdp.anchor import anchor, common_codec_names, remote_endpoints
-from rayswitch.sdp.session import MAX_MEDIA, BadSession, parse
+from rayswitch.sdp.session import MAX_MEDIA, BadSession, padded, parse, trimmed
 
 OFFER = b"v=0\r\no=a 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 96\r\na=sendonly\r\n"
 
@@ -65,3 +65,18 @@ def test_any_octets_are_read_or_refused(body: bytes) -> None:
     common_codec_names(session)
     again = parse(anchor(session, [None] * len(session.media), 1, 0))
     assert [media.kind for media in again.media] == [media.kind for media in session.media]
+
+
+TWO = (
+    b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
+    b"m=audio 4000 RTP/AVP 0\r\na=x\r\nm=video 4002 RTP/AVP 96\r\na=y\r\n"
+)
+
+
+def test_as_many_lines_as_there_were() -> None:
+    two = parse(TWO)
+    one = trimmed(two, 1)
+    assert one.source == TWO[: TWO.index(b"m=video")]
+    again = padded(one, two)
+    assert again.source == one.source + b"m=video 0 RTP/AVP 96\r\n"
+    assert padded(two, one) is two and padded(one, None) is one and trimmed(two, 2) is two

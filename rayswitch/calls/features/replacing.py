@@ -1,0 +1,150 @@
+"""An INVITE that takes the place of another half call (RFC 3891): the last step of an attended transfer.
+
+    INVITE, Replaces → its offer goes to the one who stays, as a re-INVITE → his 2xx → 200 to the new one, BYE to the
+                                                                                       one who was there
+                                                           → his refusal: the new one gets it, all is as before
+
+Whoever can name a Call-ID and both of its tags knows the call: they are random, and only its two sides have them.
+A call that nobody has answered yet has no half call that could be taken (§3: 481). When it is another call of ours
+that wants it so, because its transfer was ordered too early, this call is given up and the other one rings anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rayswitch.calls.effects import Respond
+from rayswitch.calls.events import Replacing
+from rayswitch.calls.features import exchange, limits, release
+from rayswitch.calls.inside import is_inside
+from rayswitch.calls.leg import Leg
+from rayswitch.calls.next_hop import family
+from rayswitch.calls.replaces import Replaces
+from rayswitch.sip.dialog import Dialog
+from rayswitch.sip.message import BadMessage, respond
+
+if TYPE_CHECKING:
+    from rayswitch.calls.call import Call
+
+AGAIN = 0.2
+TRIES = 25
+"""Seconds between two looks at a call that is busy with an offer, and how often: who transfers has just put it on
+hold."""
+DECLINED = 603
+
+
+class Replacement(exchange.Exchange):
+    """The exchange that ends with `asker` in the place of `leg`; `gone`: that has hung up meanwhile."""
+
+    __slots__ = ("gone", "leg")
+
+    def __init__(self, asker: Leg, event: Replacing, peer: Leg, late: bool, leg: Leg) -> None:
+        super().__init__(asker, event, peer, late)
+        self.leg = leg
+        self.gone = False
+
+    def agreed(self, call: Call) -> None:
+        """The one who stays has said yes."""
+        new, leg = self.asker, self.leg
+        assert new is not None and call.record is not None and call.media is not None
+        call.record.legs[new.index - 1][2] = 200
+        if not self.gone:
+            release.bye_to(call, leg, None)
+        if leg is call.a:
+            call.a = new
+        else:
+            call.b = new
+        call.media.families[new.side] = family(new.flow)
+        limits.leave(call, leg.side)
+        call.record.marks.append(f"{new.number or 'anonymous'} in the place of {leg.number}")
+
+    def left(self, leg: Leg) -> bool:
+        """He does what he would have been told to do."""
+        self.gone = self.gone or leg is self.leg
+        return leg is self.leg
+
+    def refuse(self, call: Call, status: int, headers: exchange.Rows = ()) -> None:
+        """It fails; without the one whose place it was there is no call."""
+        assert self.asker is not None and call.record is not None
+        row = call.record.legs[self.asker.index - 1]
+        row[2] = row[2] or status
+        super().refuse(call, status, headers)
+        if self.gone:
+            release.end(call, self.leg.side, 200, "BYE", spare=self.leg)
+
+
+def asked(call: Call, event: Replacing) -> None:
+    """Whose place is it, and can it be taken?"""
+    try:
+        wanted = Replaces.of(event.request)
+        leg = dialog_of(call, wanted) if wanted else None
+    except BadMessage as error:
+        refuse(call, event, error.status, error.reason)
+        return
+    if wanted is None or leg is None:
+        refuse(call, event, 481)
+    elif call.phase == "answered":
+        refuse(call, event, 486) if wanted.early_only else enter(call, event, leg)
+    elif call.phase == "ending":
+        refuse(call, event, DECLINED)
+    else:
+        if is_inside(event.flow):
+            release.give_up(call, None)
+        refuse(call, event, 481)
+
+
+def dialog_of(call: Call, wanted: Replaces) -> Leg | None:
+    """The half call that is meant."""
+    for leg in (call.a, call.b):
+        dialog = leg.dialog if leg is not None else None
+        if dialog is not None and (dialog.call_id, dialog.local_tag, dialog.remote_tag) == wanted[:3]:
+            return leg
+    return None
+
+
+def refuse(call: Call, event: Replacing, status: int, reason: str | None = None) -> None:
+    """Nothing has changed."""
+    call.out.append(Respond(event.server, respond(event.request, status, reason, to_tag=call.ids.loose_tag())))
+
+
+def enter(call: Call, event: Replacing, leg: Leg) -> None:
+    """A half call of its own for the new one, in the record, too."""
+    assert call.record is not None
+    request = event.request = event.request.copy()
+    new = Leg(len(call.record.legs) + 1, event.flow)
+    tag = call.ids.tag(call.id, new.index)
+    try:
+        new.dialog = Dialog.uas(request, tag)
+    except BadMessage as error:
+        refuse(call, event, error.status, error.reason)
+        return
+    request.set("to", f"{request.get('to')};tag={tag}")  # every answer to it is in this dialog
+    new.side, new.number, new.rights = leg.side, event.caller, event.rights
+    new.hear(request)
+    call.record.legs.append([new.index, new.dialog.target, 0])
+    begin(call, [event, leg, new, TRIES])
+
+
+def begin(call: Call, data: list[object]) -> None:
+    """Its offer to the one who stays, as soon as nothing else is under way."""
+    event, leg, new, tries = data
+    assert isinstance(event, Replacing) and isinstance(leg, Leg) and isinstance(new, Leg) and isinstance(tries, int)
+    peer = call.peer_of(leg)
+    if call.phase != "answered" or peer is None or call.leg(leg.index) is not leg:
+        call.answer(event, DECLINED)
+    elif not is_busy(call, leg, peer):
+        exchange.begin(call, event, lambda late: Replacement(new, event, peer, late, leg))
+    elif tries:
+        call.start(AGAIN, "replace", [event, leg, new, tries - 1])
+    else:
+        call.answer(event, 491)
+
+
+def is_busy(call: Call, leg: Leg, peer: Leg) -> bool:
+    """Is an offer, an ACK, a transfer or a port awaited?"""
+    waits = call.exchange or call.attempt or leg.unacknowledged or peer.unacknowledged
+    return bool(waits) or not call.ports_free
+
+
+EVENTS = {Replacing: asked}
+TIMERS = {"replace": begin}
