@@ -13,6 +13,7 @@
     exchange   re-INVITE and UPDATE from either side, glare (RFC 3264, 3311)
     transfer   one side hands the other one over (RFC 3515)
     replacing  somebody comes in the place of a side (RFC 3891)
+    proving    who we are, for a line or trunk that asks
     relay      OPTIONS, INFO, MESSAGE inside the dialog
     release    CANCEL, BYE, timers, figures, the CDR
     revival    after a restart: who is still there?
@@ -42,12 +43,14 @@ from rayswitch.calls.features import (
     exchange,
     limits,
     ports,
+    proving,
     release,
     revival,
     session_timer,
     table,
     transfer,
 )
+from rayswitch.calls.features.proving import Signed
 from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
 from rayswitch.calls.record import CallRecord
@@ -58,6 +61,7 @@ from rayswitch.sip.identifiers import Identifiers, tag_parts
 from rayswitch.sip.message import Request, Response, respond
 
 Then = Callable[["Call", Leg, Any, Response], None]
+Waiting = tuple[Then, Leg, Any, "Signed | None"]
 """What goes on when a response to one of our requests is there: (call, leg, data, response)."""
 
 
@@ -110,7 +114,7 @@ class Call:
         self.wish: ports.Wish | None = None
         """The ports that have been asked for; others wait in `wishes`."""
         self.wishes: deque[ports.Wish] = deque()
-        self.pending: dict[int, tuple[Then, Leg, Any]] = {}
+        self.pending: dict[int, Waiting] = {}
         self.serial = 0
         self.strays: dict[tuple[str, str], Leg] = {}
         """Half calls that were answered in vain and sent home, by their Call-ID and remote tag."""
@@ -151,10 +155,15 @@ class Call:
 
     # -- verbs of the features ---------------------------------------------------------------------------------------
 
-    def send(self, leg: Leg, request: Request, then: Then, data: Any = None) -> int:
-        """A request to `leg`; each response (408 and 503 of our own included) goes to `then`."""
+    def send(self, leg: Leg, request: Request, then: Then, data: Any = None, met: tuple[int, ...] = ()) -> int:
+        """A request to `leg`; each response (408 and 503 of our own included) goes to `then`. `met`: challenges that it
+        answers."""
         self.serial += 1
-        self.pending[self.serial] = (then, leg, data)
+        signed = None
+        if leg.answering is not None:
+            proving.sign(leg, request)
+            signed = Signed(request, met)
+        self.pending[self.serial] = (then, leg, data, signed)
         self.out.append(fx.SendRequest(self.gateway, self.serial, request, leg.flow))
         return self.serial
 
@@ -167,7 +176,7 @@ class Call:
     def ack(self, leg: Leg, cseq: int, body: bytes = b"") -> None:
         """ACK the 2xx that `leg` gave to our INVITE number `cseq`, and keep it for a repeated 2xx."""
         assert leg.dialog is not None
-        leg.ack = leg.dialog.ack(cseq, SDP_HEADERS if body else (), body)
+        leg.ack = leg.dialog.ack(cseq, [*leg.proof, *(SDP_HEADERS if body else ())], body)
         self.out.append(fx.SendAck(self.gateway, leg.ack, leg.flow))
 
     def start(self, delay: float, name: str, data: Any = None) -> None:
@@ -231,7 +240,9 @@ class Call:
             return
         if event.response.status >= 200:
             del self.pending[event.key]
-        then, leg, data = waiting
+        then, leg, data, signed = waiting
+        if signed is not None and proving.goes_again(self, event.key, waiting, event.response):
+            return
         then(self, leg, data, event.response)
 
     def timed_out(self, event: TimedOut) -> None:

@@ -12,6 +12,7 @@ from rayswitch.calls.session_interval import SessionTimer
 from rayswitch.sdp.anchor import Endpoint, anchor, signed
 from rayswitch.sdp.session import Session
 from rayswitch.sdp.session import parse as parse_session
+from rayswitch.sip.answering import Answering
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import BadMessage, Message, Request, Response, parse
@@ -56,9 +57,9 @@ class Leg:
     """One half call: `dialog` is None until the other side has answered with a tag."""
 
     __slots__ = (
-        "ack", "confirmed", "cseq", "dialog", "early", "flow", "heard", "index", "invite", "min_se", "number",
-        "peer_allows", "promised", "referred", "rights", "sdp", "sdp_body", "server", "side", "timer",
-        "unacknowledged", "version",
+        "ack", "answering", "confirmed", "cseq", "dialog", "early", "flow", "heard", "index", "invite", "min_se",
+        "number", "peer_allows", "promised", "proof", "referred", "rights", "sdp", "sdp_body", "server", "side",
+        "timer", "unacknowledged", "version",
     )  # fmt: skip
 
     def __init__(self, index: int, flow: Flow) -> None:
@@ -87,6 +88,10 @@ class Leg:
         self.unacknowledged: Unacknowledged | None = None
         self.ack: Request | None = None
         """Our ACK of the peer's last 2xx, for when that comes again."""
+        self.answering: Answering | None = None
+        """Proves to a line or trunk who we are."""
+        self.proof: list[tuple[str, str]] = []
+        """The credentials in our last INVITE: its ACK has the same (§13.2.2.4)."""
         self.peer_allows = ""
         self.promised: Promised | None = None
         self.confirmed: Confirmed | None = None

@@ -100,6 +100,7 @@ def invite(call: Call, attempt: Attempt, device: Device) -> None:
     leg = Leg(index, device.flow)
     leg.side = attempt.side
     leg.number, leg.rights = device.goal.called, device.goal.member or device.goal.called
+    leg.answering = device.goal.answering
     row = [index, device.uri, 0]
     call.record.legs.append(row)
     call.branches[index] = branch = Branch(attempt, device.goal, leg, row, call.gateway)
@@ -200,7 +201,7 @@ def failed(call: Call, branch: Branch, response: Response) -> None:
 
 
 def ask_again(call: Call, branch: Branch, changes: Rows) -> None:
-    """The same INVITE with other headers: a longer session interval (RFC 4028 §7.3), a proof (RFC 3261 §22)."""
+    """The same INVITE once more: with a longer session interval (RFC 4028 §7.3), with a proof (RFC 3261 §22)."""
     leg = branch.leg
     assert leg.invite is not None
     leg.cseq += 1

@@ -103,7 +103,7 @@ def proves(call: Call, branch: Branch, response: Response) -> bool:
         return False
     if branch.leg.cseq > MOST_ANSWERS or not answering.learn(response.status, offers):
         return False
-    branches.ask_again(call, branch, answering.rows("INVITE", branch.leg.invite.uri if branch.leg.invite else ""))
+    branches.ask_again(call, branch, [])
     return True
 
 

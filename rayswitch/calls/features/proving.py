@@ -1,0 +1,58 @@
+"""A carrier wants to know who asks, inside the call too: requests to its side carry the proof (RFC 3261 §22.2, 22.3).
+
+Once a challenge has been met every request to that side is signed, so that most pass at once; one that is challenged
+all the same goes again with the next CSeq, once for each who asks and once more for a nonce that was too old. An ACK
+has the credentials of its INVITE (§13.2.2.4). The secret is kept in no journal: a call that another process has taken
+up answers no challenge any more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rayswitch.sip.answering import MOST_ANSWERS, challenges, is_stale
+from rayswitch.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from rayswitch.calls.call import Call, Waiting
+    from rayswitch.calls.leg import Leg
+
+CHALLENGES = (401, 407)
+
+
+class Signed(NamedTuple):
+    """A request that may have to go again, and the challenges (by status) that it has met."""
+
+    request: Request
+    met: tuple[int, ...] = ()
+
+
+def sign(leg: Leg, request: Request) -> None:
+    """Add what this side has asked for so far."""
+    assert leg.answering is not None
+    rows = leg.answering.rows(request.method, request.uri)
+    for name, value in rows:
+        request.set(name, value)
+    if request.method == "INVITE":
+        leg.proof = rows
+
+
+def goes_again(call: Call, key: int, waiting: Waiting, response: Response) -> bool:
+    """Is the request `key` challenged, and sent again with the answer?"""
+    then, leg, data, signed = waiting
+    status, answering, dialog = response.status, leg.answering, leg.dialog
+    if status not in CHALLENGES or signed is None or answering is None or dialog is None or leg.invite is not None:
+        return False
+    offers = challenges(response)
+    if (status in signed.met and not is_stale(offers)) or len(signed.met) == MOST_ANSWERS:
+        return False
+    if not answering.learn(status, offers):
+        return False
+    request = signed.request.copy()
+    request.remove("via")  # of the transaction that has failed
+    dialog.local_seq += 1
+    request.set("cseq", f"{dialog.local_seq} {request.method}")
+    again = call.send(leg, request, then, data, (*signed.met, status))
+    if call.exchange is not None and call.exchange.key == key:
+        call.exchange.key, call.exchange.cseq = again, dialog.local_seq
+    return True
