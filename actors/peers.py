@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from actors.link import LinkError, Links
 from actors.ways import Ways
@@ -37,12 +37,12 @@ class LinkPeers:
 
     def serve(
         self,
-        forwarded: Callable[[bytes, Flow], None],
+        forwarded: Callable[[bytes, Flow, Sequence[str]], None],
         send: Callable[[Flow, bytes], None],
         cancel: Callable[[bytes, Flow], bool],
     ) -> None:
         """Do for the others what they ask: take a datagram as our own, send on a connection of ours, CANCEL."""
-        self.links.on("sip.forward", lambda peer, payload: forwarded(payload[0], Flow.of(payload[1])))
+        self.links.on("sip.forward", lambda peer, what: forwarded(what[0], Flow.of(what[1]), what[2]))
         self.links.on("sip.send", lambda peer, payload: send(Flow.of(payload[0]), payload[1]))
         self.links.on("sip.cancel", lambda peer, payload: cancel(payload[0], Flow.of(payload[1])))
 
@@ -75,9 +75,9 @@ class LinkPeers:
         able = [host for host in self.others if host not in self.out and self.links.alive(host)]
         return able[next(self.turn) % len(able)] if able else ""
 
-    def forward(self, owner: str, data: bytes, flow: Flow) -> None:
+    def forward(self, owner: str, data: bytes, flow: Flow, names: Sequence[str] = ()) -> None:
         """A message that is the business of `owner`."""
-        self.links.tell(owner, "sip.forward", [data, list(flow)])
+        self.links.tell(owner, "sip.forward", [data, list(flow), list(names)])
 
     def send(self, owner: str, flow: Flow, data: bytes) -> None:
         """Out of a connection that `owner` holds, or an address that it has."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import ssl
+from typing import Any
 
 from rayswitch.config import Tls
 
@@ -66,6 +68,19 @@ class Certificates:
         self.seen = stamps
         log.info("TLS certificate %s is in force", self.tls.certificate)
         return True
+
+
+def domains_of(certificate: Any) -> tuple[str, ...]:
+    """The SIP domains that a certificate is for (RFC 5922 §7.1), in lower case; `certificate` as `ssl` shows a verified
+    one, which is nothing for one that was not asked for.
+
+    URIs with the scheme sip and without a user; names of DNS only when there is no such URI. Common names do not count.
+    """
+    rows = (certificate or {}).get("subjectAltName", ())
+    uris = [value.partition(":") for kind, value in rows if kind == "URI"]
+    found = [rest for scheme, _, rest in uris if scheme.lower() == "sip" and "@" not in rest]
+    hosts = [re.split("[:;?]", rest)[0] for rest in found] or [value for kind, value in rows if kind == "DNS"]
+    return tuple(host.lower().rstrip(".") for host in hosts)
 
 
 def context(protocol: int) -> ssl.SSLContext:

@@ -6,6 +6,8 @@ then. A connection is one gateway's. What is gone is replaced by a flow of our o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateways.sip.peers import Peers
 from gateways.sip.sockets import SipSockets
 from rayswitch.sip.flow import Flow
@@ -13,6 +15,8 @@ from rayswitch.sip.message import Request
 from rayswitch.sip.next_address import address_of
 
 __all__ = ["Flows"]
+
+REMEMBERED = 1000
 
 
 class Flows:
@@ -22,6 +26,23 @@ class Flows:
         self.id = id
         self.sockets = sockets
         self.peers = peers
+        self.shown: dict[tuple[str, int], Sequence[str]] = {}
+        """Names that peers have proved on connections of other gateways, of messages that were handed to us."""
+
+    def names(self, flow: Flow) -> Sequence[str]:
+        """The names in the verified certificate of the peer at the other end of a TLS connection."""
+        if flow.gateway in ("", self.id):
+            return self.sockets.names(flow)
+        return self.shown.get((flow.gateway, flow.connection), ())
+
+    def lent(self, flow: Flow, names: Sequence[str]) -> None:
+        """A message was handed to us that came over a connection of another gateway, whose peer has these names."""
+        connection = (flow.gateway, flow.connection)
+        self.shown.pop(connection, None)
+        if names:
+            if len(self.shown) >= REMEMBERED:
+                del self.shown[next(iter(self.shown))]
+            self.shown[connection] = names
 
     def usable(self, request: Request, flow: Flow) -> Flow | None:
         """`flow`, or a new connection to where the request wants to go when the old one is gone."""

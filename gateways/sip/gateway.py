@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from gateways.sip.complaints import Complaints
@@ -101,8 +101,9 @@ class SipGateway:
             return
         self.guarded(data, flow, self.peers is None or self.peers.alone())
 
-    def forwarded(self, data: bytes, flow: Flow) -> None:
-        """A message that another gateway found to be ours."""
+    def forwarded(self, data: bytes, flow: Flow, names: Sequence[str] = ()) -> None:
+        """A message that another gateway found to be ours, of a sender whose certificate has these names."""
+        self.flows.lent(flow, names)
         self.guarded(data, flow, True)
 
     def guarded(self, data: bytes, flow: Flow, ours: bool) -> None:
@@ -188,7 +189,7 @@ class SipGateway:
         if self.peers is None or whose == self.id or not self.peers.alive(whose):
             return False
         self.forwarded_away += 1
-        self.peers.forward(whose, data, flow)
+        self.peers.forward(whose, data, flow, self.flows.names(flow))
         return True
 
     def refuse(self, error: BadMessage, flow: Flow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from rayswitch.sip.flow import Address, Flow
@@ -15,8 +16,9 @@ class Peers(Protocol):
     def alive(self, owner: str) -> bool:
         """Is this another gateway, and up?"""
 
-    def forward(self, owner: str, data: bytes, flow: Flow) -> None:
-        """Hand over a message that came to us and is the business of `owner`."""
+    def forward(self, owner: str, data: bytes, flow: Flow, names: Sequence[str] = ()) -> None:
+        """Hand over a message that came to us and is the business of `owner`; `names` has the certificate of its
+        sender."""
 
     def send(self, owner: str, flow: Flow, data: bytes) -> None:
         """Send over a connection that `owner` holds."""

@@ -180,6 +180,18 @@ class SipSockets:
         streams = self.streams.get(flow.transport)
         return streams is not None and flow.connection in streams.connections
 
+    @property
+    def verifies(self) -> bool:
+        """Are those who connect asked for a certificate?"""
+        tls = self.streams.get("TLS")
+        return tls is not None and tls.certificates is not None and tls.certificates.tls.clients != "no"
+
+    def names(self, flow: Flow) -> Sequence[str]:
+        """The names that the peer of a connection has proved by its certificate."""
+        streams = self.streams.get(flow.transport)
+        connection = streams.connections.get(flow.connection) if streams is not None else None
+        return connection.names if connection is not None else ()
+
     def counters(self) -> dict[str, int]:
         """Since the start: kernel drops, sends that failed, connections and what was done to them."""
         return {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from gateways.sip.certificates import Certificates
+from gateways.sip.certificates import Certificates, domains_of
 from gateways.sip.tcp_connection import TcpConnection
 from gateways.sip.udp import Receive, bound_socket
 from gateways.wheel import Wheel
@@ -102,6 +102,8 @@ class TcpSockets:
             connection.over = True
             return False
         self.sources[remote[0]] += 1
+        if self.certificates is not None:
+            connection.names = domains_of(transport.get_extra_info("peercert"))
         self.enter(connection, local[:2], remote[:2])
         return True
 

@@ -32,6 +32,8 @@ class TcpConnection(asyncio.Protocol):
         self.owner = owner
         self.flow = flow
         self.incoming = incoming
+        self.names: tuple[str, ...] = ()
+        """What the peer is called in its certificate, if that was verified."""
         self.framer = StreamFramer()
         self.transport: asyncio.Transport | None = None
         self.waiting: list[bytes] = []

@@ -30,7 +30,7 @@ class Gateway:
         self.heard: list[tuple[Any, ...]] = []
         self.cancels: Any = False
         self.peers.serve(
-            lambda data, flow: self.heard.append(("forward", data, flow)),
+            lambda data, flow, names: self.heard.append(("forward", data, flow, *names)),
             lambda flow, data: self.heard.append(("send", data, flow)),
             self.cancel,
         )
@@ -74,6 +74,8 @@ def test_octets_and_flows_arrive_as_they_are_and_in_order(tmp_path: Path) -> Non
         assert set(made[1].heard[1::2]) == {("send", RAW, FLOW)}
         assert isinstance(made[1].heard[0][2], Flow) and isinstance(made[1].heard[0][2].remote, tuple)
         assert not made[2].heard
+        made[0].peers.forward("s1", RAW, FLOW, ("sip.example.com",))
+        await until(lambda: made[1].heard[-1] == ("forward", RAW, FLOW, "sip.example.com"))
 
     play(tmp_path, body)
 

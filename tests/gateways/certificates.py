@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -23,21 +24,24 @@ class Authority:
         self.file = where / f"{name}.pem"
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> Path:
-        """A file with a fresh certificate for `name` and its key."""
+    def issue(self, name: str, *others: str) -> Path:
+        """A file with a fresh certificate for `name` and its key; `others` are further names, of DNS, or sip: URIs."""
         key = ec.generate_private_key(ec.SECP256R1())
         path = self.where / f"{name}.pem"
         path.write_bytes(
-            self._sign(key, _name(name)).public_bytes(serialization.Encoding.PEM)
+            self._sign(key, _name(name), others=others).public_bytes(serialization.Encoding.PEM)
             + key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
         return path
 
-    def _sign(self, key: ec.EllipticCurvePrivateKey, name: x509.Name, authority: bool = False) -> x509.Certificate:
+    def _sign(
+        self, key: ec.EllipticCurvePrivateKey, name: x509.Name, authority: bool = False, others: Sequence[str] = ()
+    ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
-        hosts = [x509.IPAddress(ipaddress.ip_address(host)) for host in ("127.0.0.1", "::1")]
+        hosts: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address(host)) for host in ("127.0.0.1", "::1")]
+        hosts += [(x509.UniformResourceIdentifier if ":" in text else x509.DNSName)(text) for text in others]
         return (
             x509.CertificateBuilder()
             .subject_name(name)

@@ -89,8 +89,8 @@ class Neighbours:
     def stand_in(self) -> str:
         return next((name for name in self.gateways if name not in self.out), "")
 
-    def forward(self, owner: str, data: bytes, flow: Flow) -> None:
-        self.gateways[owner].forwarded(data, flow)
+    def forward(self, owner: str, data: bytes, flow: Flow, names: Sequence[str] = ()) -> None:
+        self.gateways[owner].forwarded(data, flow, names)
 
     def send(self, owner: str, flow: Flow, data: bytes) -> None:
         self.sent.append((owner, flow))

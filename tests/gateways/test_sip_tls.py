@@ -7,10 +7,12 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateways.sip.certificates import Certificates
+from gateways.sip.flows import REMEMBERED, Flows
 from gateways.sip.sockets import SipSockets
 from gateways.sip.tcp import TcpLimits
 from gateways.wheel import Wheel
@@ -139,6 +141,48 @@ def test_who_is_asked_for_a_certificate_shows_one_of_the_authority(tmp_path: Pat
                 assert (len(rig.got) > had) == welcome
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    ("clients", "names", "known"),
+    [
+        ("required", ("SIP.example.com", "sbc.example.com"), ("sip.example.com", "sbc.example.com")),
+        ("optional", ("dns.example.com", "sip:Example.com", "sip:alice@example.com"), ("example.com",)),
+        ("optional", ("dns.example.com", "https://example.com/"), ("dns.example.com",)),
+        ("required", (), ()),
+        ("no", ("sip.example.com",), ()),
+    ],
+)
+def test_the_names_of_a_verified_certificate_are_kept_with_the_connection(
+    tmp_path: Path, clients: str, names: tuple[str, ...], known: tuple[str, ...]
+) -> None:
+    async def main(wheel: Wheel) -> None:
+        authority = Authority(tmp_path)
+        async with opened(wheel, tls_of(authority, authorities=str(authority.file), clients=clients)) as rig:
+            _, writer = await connect(rig, client(authority, authority.issue("trunk", *names)))
+            writer.write(request())
+            await until(lambda: rig.got)
+            flow = rig.got[0][1]
+            assert rig.sockets.names(flow) == known and rig.sockets.verifies == (clients != "no")
+            writer.close()
+            await until(lambda: rig.failed)
+            assert rig.sockets.names(flow) == ()
+
+    run(main)
+
+
+def test_names_of_connections_elsewhere_are_those_that_came_with_the_message() -> None:
+    no_sockets: Any = None
+    flows = Flows("s0", no_sockets, None)
+    flow = Flow("TLS", ("192.0.2.1", 5061), ("192.0.2.9", 40000), "s1", 7)
+    assert flows.names(flow) == ()
+    flows.lent(flow, ["sip.example.com"])
+    assert flows.names(flow) == ["sip.example.com"] and flows.names(flow._replace(connection=8)) == ()
+    flows.lent(flow, [])
+    assert flows.names(flow) == ()
+    for number in range(2 * REMEMBERED):
+        flows.lent(flow._replace(connection=number), ["x"])
+    assert len(flows.shown) == REMEMBERED
 
 
 def test_a_new_certificate_is_in_force_without_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
