@@ -12,16 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.call_desk import CallDesk
-from actors.callers import Callers
-from actors.outside.lines import Source
+from actors.callers import Callers, Source
+from actors.outside.lines import Lines
 from actors.outside.outgoing import PREFIXES
 from actors.registration import Location
 from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
 from rayswitch.calls import registrar
-from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.carried import dialled, number_in
-from rayswitch.calls.directory import Directory
 from rayswitch.calls.events import Invited, Replacing
 from rayswitch.calls.privacy import asserted, is_anonymous, is_private
 from rayswitch.calls.replaces import HEADER, Replaces
@@ -47,8 +45,7 @@ class Front:
         self,
         gateway: SipGateway,
         owner: str,
-        authenticator: Authenticator,
-        directory: Directory,
+        callers: Callers,
         location: Location,
         calls: CallDesk,
         unanswered: Unanswered,
@@ -56,15 +53,17 @@ class Front:
     ) -> None:
         self.gateway = gateway
         self.owner = owner
-        self.authenticator = authenticator
-        self.directory = directory
+        self.callers = callers
+        self.authenticator = callers.authenticator
+        self.directory = callers.directory
         self.location = location
         self.calls = calls
         self.wall = wall
-        self.tag = authenticator.tag
+        self.tag = callers.authenticator.tag
         self.unanswered = unanswered
         self.failures = 0
-        self.callers = Callers(authenticator, directory)
+        self.lines: Lines | None = None
+        """Lines and trunks, where there are any."""
         gateway.user = self.event
         gateway.doorkeeper = self.at_the_door
         gateway.door_tag = self.tag
@@ -247,8 +246,8 @@ class Front:
 
     def answered_outside(self, event: Any) -> None:
         """What a line or trunk has sent itself."""
-        if self.callers.lines is not None:
-            self.callers.lines.event(event)
+        if self.lines is not None:
+            self.lines.event(event)
 
 
 NEW: dict[str, Callable[[Front, RequestReceived, float], None]] = {

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from actors.call import CallShell
 from actors.call_desk import CallDesk
+from actors.callers import Callers
 from actors.composition.parts import RandomOctets
 from actors.front import Front
 from actors.host import Host
@@ -179,7 +180,8 @@ class Bench:
         )  # fmt: skip
         calls.serve(shell)
         unanswered = Unanswered("s0", self.gateway, links, calls.exists, authenticator.tag)
-        front = Front(self.gateway, "s0", authenticator, directory, location, calls, unanswered, time.time)
+        callers = Callers(authenticator, directory, self.gateway)
+        front = Front(self.gateway, "s0", callers, location, calls, unanswered, time.time)
         self.gateway.user = front.event
         self.count = itertools.count(1)
         self.register()

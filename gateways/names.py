@@ -55,6 +55,8 @@ class Names:
         self.clock = clock
         self.kept: dict[Question, Kept] = {}
         self.asking: dict[Question, asyncio.Future[Kept]] = {}
+        self.failing: set[Question] = set()
+        """What no name server answered when it was asked last, and nothing is known of."""
         self.resolver: Resolver | None = None
         self.asked = 0
 
@@ -98,10 +100,14 @@ class Names:
         except Exception as error:
             log.warning("%s of %s cannot be looked up: %s", question.type, question.name, error)
             old = self.kept.get(question)
-            fresh = old is not None and self.clock() < old.until + LONGEST
-            return Kept(old.records if old is not None and fresh else [], self.clock() + AWAY)
+            if old is not None and self.clock() < old.until + LONGEST:
+                return Kept(old.records, self.clock() + AWAY)
+            self.failing.add(question)
+            return Kept([], self.clock() + AWAY)
+        self.failing.discard(question)
         if len(self.kept) >= MOST_NAMES:
             self.kept.clear()
+            self.failing.clear()
         kept = self.kept[question] = Kept(records, self.clock() + min(max(seconds, SHORTEST), LONGEST))
         return kept
 

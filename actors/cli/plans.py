@@ -24,7 +24,7 @@ from rayswitch.store import Store
 
 __all__ = ["apply_plan", "export_plan"]
 
-SECRETS = ("ha1", "secret")
+SECRETS = ("ha1", "secret", "incoming_secret")
 
 
 @click.command("apply")

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from actors.call import CallShell
+from actors.callers import Callers
 from actors.composition.parts import Parts, Process
 from actors.composition.stored import StoredParts
 from actors.directory_feed import DirectoryFeed
@@ -54,15 +55,18 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     await asyncio.to_thread(directory.load)
     authenticator = await authenticator_of(parts, directory)
     unanswered = Unanswered(me, gateway, links, parts.calls.exists, authenticator.tag)
-    front = Front(gateway, me, authenticator, directory.directory, parts.location, parts.calls, unanswered, parts.wall)
+    callers = Callers(authenticator, directory.directory, gateway)
+    front = Front(gateway, me, callers, parts.location, parts.calls, unanswered, parts.wall)
     router = Router(directory.directory, parts.outgoing, gateway.sockets.outline, Random().random)
     router.serve(links)
-    lines = Lines(ground_of(parts, gateway), parts.line_homes)
+    ground = ground_of(parts, gateway)
+    lines = front.lines = Lines(ground, parts.line_homes)
     parts.outgoing.serve(lines)
-    front.callers.lines = lines
+    callers.look_up(ground)
     protection = Protection(config, gateway, authenticator, peers, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
     directory.follow(router.changed)
+    directory.follow(callers.changed)
     registrations, calls = await homes(parts, gateway, router)
     serve_remote(gateway, links)
     await parts.follow()
@@ -74,6 +78,7 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
         lines.close()
 
     async def close() -> None:
+        callers.close()
         await gateway.close()
         await parts.close()
 
@@ -122,6 +127,7 @@ def counted(front: Front, calls: CallShell | None, registrations: RegistrationSh
         "calls": calls.open_calls() if calls else 0,
         "registrations": registrations.count() if registrations else 0,
         "authentication_failures": front.authenticator.failures,
+        "strangers": front.callers.strangers,
         "failures": front.failures,
     }
 

@@ -11,9 +11,9 @@ one who asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from rayswitch.calls.directory import NOBODY, Directory
+from rayswitch.calls.directory import NOBODY, Account, Directory
 from rayswitch.sip.digest import Credentials, Nonces, challenges, parse_credentials, verify
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Request, Response, respond
@@ -28,11 +28,15 @@ ONLY_MD5 = ("baresip v0.", "baresip v1.")
 """User-Agents that give up as soon as they see a challenge they cannot answer, though another stands beside it (libre
 before 2.0): they are asked with MD5 alone."""
 
+UNKNOWN = "unknown"
+AGAIN = ("stale", "replay", "foreign")
+"""What a nonce may be of somebody who knows the password (RFC 7616 §3.3, stale)."""
+
 
 class Authenticator:
     """Checks requests against a directory; `realm` is the domain the HA1 were made for."""
 
-    __slots__ = ("blame", "directory", "failures", "nonces", "realm", "tag")
+    __slots__ = ("blame", "directory", "failures", "nonces", "peers", "realm", "tag")
 
     def __init__(self, realm: str, directory: Directory, nonces: Nonces, tag: str) -> None:
         """`tag` is the To tag of its answers: stateless ones may have the same every time (RFC 3261 §8.2.7)."""
@@ -40,6 +44,8 @@ class Authenticator:
         self.directory = directory
         self.nonces = nonces
         self.tag = tag
+        self.peers: Mapping[str, Account] = {}
+        """Users that are no extensions, but may call: peers outside that prove who they are."""
         self.failures = 0
         """Wrong passwords and unknown users so far."""
         self.blame: Callable[[str, str], None] = lambda host, user: None
@@ -50,15 +56,22 @@ class Authenticator:
         credentials = self.credentials(request)
         if credentials is None:
             return self.challenge(request, flow, now, stale=False)
-        account = self.directory.get(credentials.username)
-        ha1 = (account or NOBODY).ha1(credentials.algorithm)
-        known = verify(credentials, ha1, request.method) and account is not None
-        state = self.nonces.check(credentials.nonce, credentials.nc, now) if known else "unknown"
-        if not known:
-            self.failed(credentials, flow)
+        state = self.judge(credentials, request, flow, now)
         if state == "ok":
             return credentials.username
-        return self.challenge(request, flow, now, stale=state in ("stale", "replay", "foreign"))
+        return self.challenge(request, flow, now, stale=state in AGAIN)
+
+    def judge(self, credentials: Credentials, request: Request, flow: Flow, now: float) -> str:
+        """UNKNOWN, which is counted, for a wrong password or an unknown user; else what the nonce is worth: "ok", or
+        why he has to be asked once more."""
+        account = self.directory.get(credentials.username)
+        if account is None and request.method == "INVITE":
+            account = self.peers.get(credentials.username)
+        ha1 = (account or NOBODY).ha1(credentials.algorithm)
+        if verify(credentials, ha1, request.method) and account is not None:
+            return self.nonces.check(credentials.nonce, credentials.nc, now)
+        self.failed(credentials, flow)
+        return UNKNOWN
 
     def failed(self, credentials: Credentials, flow: Flow) -> None:
         """Count it; blame the source only when it is really there: it has a connection, or it returned a nonce that was

@@ -215,6 +215,14 @@ def _read_network(text: str) -> str:
         raise ValueError(f"{text!r} is no address and no network") from None
 
 
+def _read_source(text: str) -> str:
+    """The same, or an address with a port."""
+    if "/" in text or ":" not in text or ("[" not in text and text.count(":") > 1):
+        return _read_network(text)
+    host, port = _host_and_port(text, 0)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _read_domain(text: str) -> str:
     """A host name (RFC 1123 §2.1) or a bare address; lower case, because it is the digest realm."""
     try:
@@ -255,6 +263,11 @@ LINK_ADDRESS = Kind("auto or an IP address of this machine", _read_link_address)
 MEDIA_ADDRESS = Kind("auto or an IP address of this machine", _read_media_address)
 DOMAIN = Kind("a domain name such as example.com", _read_domain)
 NETWORK = Kind("an address or a network such as 192.0.2.0/24 or 2001:db8::/32", _read_network)
+SOURCE = Kind(
+    "an address, a network such as 192.0.2.0/24 or 2001:db8::/32, or an address and port such as 192.0.2.5:5080 or"
+    " [2001:db8::1]:5080",
+    _read_source,
+)
 FILE = Kind("the path of a file", lambda text: text if not text else _read_path(text))
 PATH = Kind("the path of a folder", _read_path)
 STORE = Kind(

@@ -60,6 +60,20 @@ def lines_are_somewhere(content: Content) -> Iterator[Complaint]:
                     yield Complaint(kind, key, name, f"expected {what}, got nothing")
 
 
+def incoming_users_are_known(content: Content) -> Iterator[Complaint]:
+    """Who proves to be a trunk is nobody else: no extension, and no other trunk."""
+    users: dict[str, str] = {}
+    for key, record in content["trunks"].items():
+        user = record.incoming_user
+        if bool(user) != bool(record.incoming_secret):
+            missing = "incoming_secret" if user else "incoming_user"
+            yield Complaint("trunks", key, missing, "expected both incoming_user and incoming_secret, got only one")
+        if (user,) in content["extensions"]:
+            yield Complaint("trunks", key, "incoming_user", f"expected the name of no extension, got {user!r}")
+        if user and users.setdefault(user, record.name) != record.name:
+            yield Complaint("trunks", key, "incoming_user", f"expected another than that of trunk {users[user]}")
+
+
 def expected_group(name: str, content: Content) -> str:
     """The complaint about a group that is not there."""
     known = ", ".join(key[0] for key in content["groups"]) or "there is none yet"
@@ -74,6 +88,13 @@ def first(check: Callable[[Content], Iterable[Complaint]]) -> Callable[[Content]
 CHECKS: tuple[Callable[[Content], Complaint | None], ...] = tuple(
     map(
         first,
-        (routes_lead_to_groups, refinements_have_groups, groups_have_members, secrets_are_single, lines_are_somewhere),
+        (
+            routes_lead_to_groups,
+            refinements_have_groups,
+            groups_have_members,
+            secrets_are_single,
+            lines_are_somewhere,
+            incoming_users_are_known,
+        ),
     )
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rayswitch.config.kinds import DOMAIN, NETWORK, Kind, choice, seconds, whole
+from rayswitch.config.kinds import DOMAIN, SOURCE, Kind, choice, seconds, whole
 from rayswitch.config.settings import setting, settings
 from rayswitch.records.extension import LIMIT
 from rayswitch.records.numbering import NAME, NOTE, NUMBER
@@ -56,6 +56,23 @@ def read_parameters(text: str) -> str:
     return text
 
 
+def read_certificate(text: str) -> str:
+    """Without wildcards, which SIP does not know (RFC 5922 §7.2)."""
+    name = DOMAIN.read(text)
+    if ":" in name or name.replace(".", "").isdigit():
+        raise ValueError("a certificate is known by a name, not by an address")
+    return name
+
+
+def address_and_port(text: str) -> tuple[str, int]:
+    """An entry of `addresses`: the address or network, and the port; 0 without one."""
+    host, bracket, rest = text.partition("]")
+    if bracket:
+        return host[1:], int(rest[1:])
+    host, colon, rest = text.partition(":")
+    return (host, int(rest)) if colon and ":" not in rest else (text, 0)
+
+
 def optional(kind: Kind[str]) -> Kind[str]:
     """The same, or nothing."""
     return Kind(f"{kind.expected}, or nothing", lambda text: text and kind.read(text))
@@ -65,6 +82,7 @@ SERVER = Kind("a server such as sip.example.com, 192.0.2.5:5080 or sip:192.0.2.5
 USER = Kind(f"a user name of 1 to {LONGEST} printable characters", read_user)
 SECRET = Kind(f"a password of at most {LONGEST} printable characters", read_secret, mask=lambda text: "another")
 PARAMETERS = Kind("URI parameters such as isub=7;phone-context=example.com, or nothing", read_parameters)
+CERTIFICATE = Kind("a name in a certificate, such as sip.example.com", read_certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +121,16 @@ class Outside:
         choice("relay", "bypass"), "relay", "`bypass`: media goes past the switch when both sides say so."
     )
     addresses: tuple[str, ...] = settings(
-        NETWORK, (), "Where its calls may come from, besides the servers that its name leads to."
+        SOURCE,
+        (),
+        "Where its calls may come from, besides its server and the servers that its name leads to; with a port: over"
+        " UDP from that one only.",
+    )
+    certificate: str = setting(
+        optional(CERTIFICATE),
+        "",
+        "Name in the certificate that its TLS connections show (`sip.tls.clients`): calls over them are its own,"
+        " wherever they come from. Its servers do not count then, `addresses` do.",
     )
     note: str = setting(NOTE, "", "For people.")
 
@@ -128,7 +155,7 @@ class Line(Outside):
 
 @dataclass(frozen=True, slots=True)
 class Trunk(Outside):
-    """A peer that is known by its address."""
+    """A peer that is known by its address, its certificate, or a password."""
 
     KEY: ClassVar[tuple[str, ...]] = ("name",)
     name: str = setting(NAME, "", "Its name.")
@@ -136,6 +163,13 @@ class Trunk(Outside):
     options: float = setting(
         seconds(0, DAY), 30.0, "Seconds between OPTIONS that see whether it is there: down after three misses; 0: none."
     )
+    incoming_user: str = setting(
+        optional(USER),
+        "",
+        "User that it proves to be when it calls (407), wherever from; no extension has that name. Its servers do not"
+        " count then, `addresses` do.",
+    )
+    incoming_secret: str = setting(SECRET, "", "The password of `incoming_user`.")
 
 
 def shown(record: Any) -> str:

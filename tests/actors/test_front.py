@@ -3,7 +3,6 @@
 import itertools
 import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,10 +10,10 @@ import pytest
 from actors import reference
 from actors import unanswered as unanswered_module
 from actors.call_desk import CallDesk
+from actors.callers import Callers
 from actors.front import Front
 from actors.host import Host
 from actors.link import Links
-from actors.outside.lines import Source
 from actors.placement import Placement
 from actors.reference import Ref
 from actors.registration import Location
@@ -25,6 +24,7 @@ from rayswitch.calls.directory import Account, Directory
 from rayswitch.calls.events import Invited, RegisterReceived, Replacing
 from rayswitch.config.kinds import Listener
 from rayswitch.records.extension import ExtensionOptions
+from rayswitch.records.lines import Trunk
 from rayswitch.sip.digest import Nonces, answer, ha1
 from rayswitch.sip.events import (
     AckReceived,
@@ -98,7 +98,8 @@ class Rig:
         self.gateway = Gateway()
         self.authenticator = Authenticator(DOMAIN, directory, Nonces(b"k" * 16, "s0", 300), IDS.tag(IDS.call(), 0))
         self.front = Front(
-            cast(SipGateway, self.gateway), "s0", self.authenticator, directory,
+            cast(SipGateway, self.gateway), "s0",
+            Callers(self.authenticator, directory, cast(SipGateway, self.gateway)),
             cast(Location, self.elsewhere), cast(CallDesk, self.elsewhere),
             Unanswered("s0", cast(SipGateway, self.gateway), links, desk.exists, self.authenticator.tag), lambda: 1e9,
         )  # fmt: skip
@@ -235,8 +236,9 @@ PRIVATE = ASSERTED | {"privacy": "id"}
 def test_a_call_by_a_trunk_has_the_caller_that_it_names(
     rig: Rig, trusted: bool, headers: dict[str, str], caller: str
 ) -> None:
-    lines: Any = SimpleNamespace(source=lambda request, host: Source("trunk/one", "bob", trusted))
-    rig.front.callers.lines = lines
+    identity = "asserted" if trusted else "no"
+    trunk = Trunk(name="one", addresses=(FLOW.remote[0],), target="bob", assert_identity=identity)
+    rig.front.callers.changed([(Trunk, ("one",), trunk)])
     rig.feed(request("INVITE", **headers))
     (invited,) = rig.elsewhere.opened
     assert (invited.caller, invited.rights, invited.target) == (caller, "trunk/one", "bob")

@@ -11,7 +11,7 @@ import pytest
 
 from gateways import names as module
 from gateways.names import Names
-from rayswitch.lines.resolving import Server
+from rayswitch.lines.resolving import Question, Server
 from rayswitch.sip.uri import Uri
 from tests.name_server import NameServer
 
@@ -124,11 +124,14 @@ def test_a_name_server_that_is_away_leaves_what_was_known(
         clock.now += 61
         assert await found(names) == BOTH
         assert "cannot be looked up" in caplog.text
+        assert not names.failing, "what was known is used on"
         assert await found(names, "sip:new.test:5060") == []
+        assert names.failing == {Question("new.test", "A")}
         server.silent = False
         clock.now += module.AWAY + 1
         server.zone["new.test", "A"] = ["127.0.0.5"]
         assert await found(names, "sip:new.test:5060") == [Server("UDP", "127.0.0.5", 5060)]
+        assert not names.failing
 
     run(story)
 

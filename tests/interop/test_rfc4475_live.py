@@ -73,7 +73,7 @@ RFC4475 = {
     "cparam01": CHALLENGE,
     "cparam02": CHALLENGE,
     "regescrt": CHALLENGE,
-    "sdp01": {406} | CHALLENGE,
+    "sdp01": {403},  # from another domain: a stranger, before its body is looked at
     # 3.4 backward compatibility
     "inv2543": UNDERSTOOD,
 }

@@ -62,6 +62,16 @@ def test_json_has_no_hashes(capsys: pytest.CaptureFixture[str]) -> None:
     }  # fmt: skip
 
 
+def test_passwords_of_trunks_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    trunk = "trunks:\n  - {name: t, server: x, user: a, secret: hush-1, incoming_user: b, incoming_secret: hush-2}\n"
+    Path("pbx.yaml").write_text(trunk)
+    for more in (("--dry-run",), ("--json",), ()):
+        assert "hush" not in "".join(map(str, run(capsys, "apply", "pbx.yaml", *more)))
+    Path("pbx.yaml").write_text(trunk.replace("hush", "quiet"))
+    assert "another password, another password" in run(capsys, "apply", "pbx.yaml")[1]
+    assert "quiet-2" in run(capsys, "export")[1]
+
+
 def test_mistakes_end_with_2_and_files_that_are_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     Path("pbx.yaml").write_text(PLAN + "bloks: []\n")
     code, out, err = run(capsys, "apply", "pbx.yaml")

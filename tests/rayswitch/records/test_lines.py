@@ -8,6 +8,7 @@ from rayswitch.config import ConfigError
 from rayswitch.records import KINDS, Line, Trunk
 from rayswitch.records.content import plain
 from rayswitch.records.imported import lines_with, read_variables
+from rayswitch.records.lines import address_and_port
 from rayswitch.records.reading import Plan
 from rayswitch.records.writing import written
 
@@ -64,6 +65,12 @@ def test_servers(server: str, uri: str) -> None:
         (TRUNK % "''", "trunks[1].server: expected a server, got nothing"),
         (LINE % ", register_same_dialog: maybe", "expected auto or true or false, got 'maybe'"),
         (LINE % ", uri_parameters: 'a b'", "expected URI parameters"),
+        (LINE % ", certificate: 192.0.2.1", "(a certificate is known by a name, not by an address)"),
+        (LINE % ", certificate: '*.example.com'", "expected a name in a certificate, such as sip.example.com"),
+        (LINE % ", addresses: ['192.0.2.1:0']", "(port '0' is not from 1 to 65535)"),
+        (LINE % ", addresses: ['192.0.2.0/24:5060']", "'192.0.2.0/24:5060' is no address and no network"),
+        (TRUNK % "x, incoming_user: pbx", "trunks[1].incoming_secret: expected both"),
+        (TRUNK % "x, incoming_secret: hush", "trunks[1].incoming_user: expected both"),
         ("lines:\n  - {name: home, user: a}", "lines[1].registrar: expected a registrar, got nothing"),
         ("lines:\n  - {name: home, registrar: b}", "lines[1].user: expected the user of the account, got nothing"),
     ],
@@ -71,6 +78,32 @@ def test_servers(server: str, uri: str) -> None:
 def test_mistakes(text: str, problem: str) -> None:
     assert problem in complaint(text)
     assert complaint(text).startswith("pbx.yaml:2: ")
+
+
+def test_who_proves_to_be_a_trunk_is_nobody_else() -> None:
+    trunk = "{name: %s, server: x, incoming_user: '100', incoming_secret: hush}"
+    one, two = f"trunks:\n  - {trunk % 'a'}\n", f"  - {trunk % 'b'}\n"
+    assert Plan(one, "f").merged(NOTHING)
+    taken = complaint(one + "extensions:\n  - {number: 100, password: x}")
+    assert "trunks[1].incoming_user: expected the name of no extension, got '100'" in taken
+    assert "trunks[2].incoming_user: expected another than that of trunk a" in complaint(one + two)
+    assert "hush" not in complaint(one + two)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("192.0.2.5", "192.0.2.5", 0),
+        ("192.0.2.0/24", "192.0.2.0/24", 0),
+        ("2001:db8::/32", "2001:db8::/32", 0),
+        ("2001:DB8::0:1", "2001:db8::1", 0),
+        ("192.0.2.5:5080", "192.0.2.5", 5080),
+        ("'[2001:db8::0:1]:5080'", "2001:db8::1", 5080),
+    ],
+)
+def test_addresses(text: str, host: str, port: int) -> None:
+    (kept,) = line(f", addresses: [{text}]").addresses
+    assert address_and_port(kept) == (host, port)
 
 
 def test_a_secret_that_cannot_be_is_not_shown() -> None:
