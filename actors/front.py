@@ -20,6 +20,7 @@ from actors.unanswered import Unanswered
 from gateways.sip.gateway import SipGateway
 from rayswitch.calls import registrar
 from rayswitch.calls.carried import dialled, number_in
+from rayswitch.calls.directory import NOBODY
 from rayswitch.calls.events import Invited, Replacing
 from rayswitch.calls.privacy import asserted, is_anonymous, is_private
 from rayswitch.calls.replaces import HEADER, Replaces
@@ -131,8 +132,9 @@ class Front:
         else:
             wall = self.wall()
             account = self.directory.get(number)
-            nat = account.options.nat if account else "auto"
-            order = registrar.read(request, self.gateway.flows.lasting(event.flow), None, wall, nat)
+            options = (account or NOBODY).options
+            flow = self.gateway.flows.lasting(event.flow)
+            order = registrar.read(request, flow, None, wall, options.nat, options.max_contacts)
             self.location.register(
                 self.directory.aor(number), order, lambda result: self.registered(event, result, wall)
             )

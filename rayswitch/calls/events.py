@@ -150,7 +150,8 @@ class RegisterReceived:
     """An authenticated REGISTER for this address-of-record (RFC 3261 §10.3), reduced to what a registrar reads.
 
     `wanted`: None for a query, "*" to remove everything, else a list of [uri, params, seconds | None].
-    `wall` is unix time in seconds; `token` comes back in the `Reply`; `nat` is that option of the extension.
+    `wall` is unix time in seconds; `token` comes back in the `Reply`; `nat` and `most` (devices at once, 0: as many as
+    others) are options of the extension.
     """
 
     token: Any
@@ -162,6 +163,7 @@ class RegisterReceived:
     flow: Flow
     wall: float
     nat: str = "auto"
+    most: int = 0
 
 
 @dataclass(slots=True)

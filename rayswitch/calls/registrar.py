@@ -16,7 +16,7 @@ MALFORMED = 3600
 """Seconds a contact gets whose expires parameter cannot be read (§10.2.1.1)."""
 
 
-def read(request: Request, flow: Flow, token: Any, wall: float, nat: str = "auto") -> RegisterReceived:
+def read(request: Request, flow: Flow, token: Any, wall: float, nat: str = "auto", most: int = 0) -> RegisterReceived:
     """The event for the registration; BadMessage(400) for contacts that contradict each other (§10.3 step 6)."""
     return RegisterReceived(
         token,
@@ -28,6 +28,7 @@ def read(request: Request, flow: Flow, token: Any, wall: float, nat: str = "auto
         flow,
         wall,
         nat,
+        most,
     )
 
 

@@ -110,7 +110,7 @@ class Registration:
                 break
         if lifetime == 0:
             return
-        self.make_room()
+        self.make_room(event.most or self.rules.max_contacts)
         until = event.wall + lifetime
         self.bindings.append(
             bind(uri, params, event.call_id, event.cseq, until, event.wall, event.path, event.flow, event.nat)
@@ -123,13 +123,12 @@ class Registration:
             raise Refused(423, "Interval Too Brief", [["min-expires", str(self.rules.min_expires)]])
         return min(wish, self.rules.max_expires)
 
-    def make_room(self) -> None:
+    def make_room(self, most: int) -> None:
         """One device too many takes the place of the one that was longest not heard of, or is refused."""
-        if len(self.bindings) < self.rules.max_contacts:
-            return
-        if not self.rules.replace:
+        if len(self.bindings) >= most and not self.rules.replace:
             raise Refused(403, "Too Many Devices")
-        self.bindings.remove(min(self.bindings, key=lambda binding: binding.updated))
+        while len(self.bindings) >= most:
+            self.bindings.remove(min(self.bindings, key=lambda binding: binding.updated))
 
     def saved(self, event: RegisterReceived) -> Effects:
         """What follows a change: the durable write, then the answer, then timers."""

@@ -88,6 +88,9 @@ class ExtensionOptions:
         choice("relay", "bypass"), "relay", "`bypass`: media goes past the switch when both sides say so."
     )
     no_answer: float = setting(seconds(0, 3600), 0.0, "Seconds of ringing; 0: `call.no_answer`.")
+    max_contacts: int = setting(
+        whole(0, 10), 0, "Devices that may be registered at once; 0: `registration.max_contacts`."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -369,3 +369,11 @@ def test_an_invite_that_wants_a_place_goes_to_the_call_that_has_it(rig: Rig) -> 
 @pytest.mark.parametrize(("replaces", "status"), [("x;to-tag=1;from-tag=2", 481), ("x", 400)])
 def test_a_place_in_no_call_of_ours(rig: Rig, replaces: str, status: int) -> None:
     assert rig.status(rig.proved(request("INVITE", replaces=replaces))) == status
+
+
+def test_the_home_of_a_registration_hears_what_is_said_of_the_extension(rig: Rig) -> None:
+    alice = rig.front.directory.accounts["alice"]
+    rig.front.directory.accounts["alice"] = alice._replace(options=ExtensionOptions(nat="always", max_contacts=7))
+    rig.feed(rig.proved(request("REGISTER", f"sip:{DOMAIN}", f"<sip:alice@{DOMAIN}>")))
+    ((_, order),) = rig.elsewhere.orders
+    assert (order.nat, order.most) == ("always", 7)

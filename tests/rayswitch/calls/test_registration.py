@@ -29,13 +29,13 @@ class Desk:
 
     def register(
         self, *contacts: Any, expires: int | None = None, call: str = "c1", cseq: int = 0, flow: Flow = FLOW,
-        path: tuple[str, ...] = (), star: bool = False, query: bool = False, nat: str = "auto",
+        path: tuple[str, ...] = (), star: bool = False, query: bool = False, nat: str = "auto", most: int = 0,
     ) -> list[Any]:  # fmt: skip
         """The answer: [status, reason, headers, contacts]; a contact is a URI or [uri, params, seconds]."""
         self.cseq += 1
         rows = [[row, "", None] if isinstance(row, str) else list(row) for row in contacts]
         wanted: Any = "*" if star else None if query else rows
-        event = RegisterReceived(7, call, cseq or self.cseq, wanted, expires, list(path), flow, self.wall, nat)
+        event = RegisterReceived(7, call, cseq or self.cseq, wanted, expires, list(path), flow, self.wall, nat, most)
         return self.reply(event)
 
     def reply(self, event: Any) -> list[Any]:
@@ -186,6 +186,17 @@ def test_one_device_too_many_is_refused_whole() -> None:
     assert desk.register(ONE, THREE)[0] == 403
     assert sorted(desk.uris()) == [ONE, TWO]
     assert desk.register([ONE, "", 0], THREE)[0] == 200
+
+
+def test_an_extension_may_have_a_limit_of_its_own() -> None:
+    desk = Desk()
+    for uri in (ONE, TWO, THREE, FOUR):
+        desk.wall += 1
+        desk.register(uri, most=4)
+    assert len(desk.uris()) == 4
+    desk.wall += 1
+    desk.register(FOUR, most=2)  # it was lowered meanwhile
+    assert sorted(desk.uris()) == [THREE, FOUR]
 
 
 def test_the_most_wanted_first_then_the_latest() -> None:
