@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -65,6 +66,28 @@ def test_lists_levels_and_routes(phones: dict[str, Agent]) -> None:
     assert call.bye().status == 200
     call = phones["101"].dial("101", "secret-101", "8103", 9)
     assert call.bye().status == 200
+
+
+def test_an_address_stands_for_a_password(switch: Switch, phones: dict[str, Agent], tmp_path: Path) -> None:
+    """A phone that never registers calls without being asked, and is called where it always is."""
+    with Agent(switch.ipv4, DOMAIN, lambda: 9, address="127.0.0.79") as door:
+        file = tmp_path / "door.yaml"
+        tied = f"  - {{number: 104, password: unused, address: 'udp://127.0.0.79:{door.port}'}}"
+        file.write_text(PLAN.replace("called_numbers:", f"{tied}\ncalled_numbers:"))
+        switch.command("apply", str(file))
+        uri, caller = f"sip:991@{DOMAIN}", f"<sip:104@{DOMAIN}>;tag=door"
+        numbers = itertools.count(1)
+
+        def answered() -> int:
+            return door.transact("INVITE", uri, caller, f"<{uri}>", f"door-{next(numbers)}", 1).status
+
+        await_true(lambda: answered() == 404, "it is not asked for a password", pause=0.2)
+        call = door.dial("104", "not asked", "103", 9)
+        there = phones["103"].incoming.get(timeout=5)
+        assert call.bye().status == 200 and there.ended.wait(5)
+        call = phones["103"].dial("103", "secret-103", "104", 9)
+        there = door.incoming.get(timeout=5)
+        assert call.bye().status == 200 and there.ended.wait(5)
 
 
 def test_limits_hold_over_all_gateways_and_are_given_back(switch: Switch, phones: dict[str, Agent]) -> None:
