@@ -613,6 +613,19 @@ def test_what_begins_at_a_gateway_that_is_drained_is_served_by_another() -> None
     run(main)
 
 
+def test_what_the_sender_has_proved_goes_with_what_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(wheel: Wheel) -> None:
+        async with pair(wheel, "tcp") as (room, s0, s1):
+            room.out.add("s0")
+            monkeypatch.setattr(s0.sockets, "names", lambda flow: ("sip.example.com",))
+            flow = Flow("TCP", s0.address, (LOCAL, 9), "s0", 7)
+            s0.arrived(request("INVITE"), flow)
+            event = await s1.next(RequestReceived)
+            assert s1.flows.names(event.flow) == ("sip.example.com",)
+
+    run(main)
+
+
 def test_what_names_a_dead_gateway_is_its_heirs() -> None:
     async def main(wheel: Wheel) -> None:
         async with pair(wheel) as (room, s0, s1):
