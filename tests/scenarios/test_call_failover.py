@@ -98,6 +98,30 @@ def test_a_line_may_have_a_no_answer_time_of_its_own() -> None:
     assert room.a.statuses() == [180, 408] and len(room.devices[0].cancels) == 1
 
 
+def test_that_may_be_longer_than_the_systems() -> None:
+    room = outside(1, no_answer=90.0)
+    room.a.invite()
+    room.devices[0].reply(180)
+    room.clock.run(89.9)
+    assert room.a.statuses() == [180]
+    room.clock.run(0.2)
+    assert room.a.statuses() == [180, 408] and len(room.devices[0].cancels) == 1
+
+
+def test_the_member_after_it_has_the_systems() -> None:
+    room = outside(2, no_answer=90.0)
+    room.places["trunk/two"] = replace(room.places["trunk/two"], no_answer=0.0)  # type: ignore[type-var]
+    room.a.invite()
+    room.devices[0].reply(180)
+    room.clock.run(80)
+    room.devices[0].reply(503)
+    room.devices[1].reply(180)
+    room.clock.run(59.9)
+    assert room.a.statuses() == [180, 180]
+    room.clock.run(0.2)
+    assert room.a.statuses() == [180, 180, 408] and len(room.devices[1].cancels) == 1
+
+
 def proving(count: int = 1) -> Switchroom:
     """Its members want to know who calls."""
     room = outside(count)

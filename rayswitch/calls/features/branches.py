@@ -271,5 +271,11 @@ def no_answer(call: Call, first: int) -> None:
         attempt.lost(call, Response.new(408, "No Answer"), "")
 
 
-TIMERS = {"no-answer": no_answer}
+def out_of_patience(call: Call, first: int) -> None:
+    """The system's timer, or that of an extension; a line or trunk that rings may have one of its own instead."""
+    if not any(branch.goal.no_answer and rings(branch, call.attempt) for branch in call.branches.values()):
+        no_answer(call, first)
+
+
+TIMERS = {"no-answer": out_of_patience}
 EVENTS = {Located: located}

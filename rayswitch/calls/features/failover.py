@@ -71,8 +71,8 @@ def invited(call: Call, branch: Branch) -> None:
     branch.row.append(branch.goal.member)
     if branch.goal.members:
         call.start(SILENCE, "silent", index)
-    if branch.goal.no_answer:
-        call.start(branch.goal.no_answer, "member-no-answer", index)
+    if branch.goal.no_answer or index != branch.attempt.first:  # the system's timer may be over by then
+        call.start(branch.goal.no_answer or call.settings.no_answer, "member-no-answer", index)
 
 
 def silent(call: Call, index: int) -> None:
@@ -86,7 +86,7 @@ def silent(call: Call, index: int) -> None:
 
 
 def overdue(call: Call, index: int) -> None:
-    """A line with a no-answer time of its own."""
+    """A line with a no-answer time of its own, or one that came after such a line."""
     branch = call.branches.get(index)
     if branch is not None and branches.rings(branch, branch.attempt):
         branches.no_answer(call, branch.attempt.first)
