@@ -208,17 +208,17 @@ class Registering:
         if CSEQ_ERROR not in error or self.anew:
             self.other(response)
         elif self.account.same_dialog == ALWAYS:
-            self.warn("wants a new Call-ID for every REGISTER; remedy: register_same_dialog: auto")
-            self.other(response)
+            self.other(response, "it wants a new Call-ID for every REGISTER; remedy: register_same_dialog: auto")
         else:
             self.anew = True
             self.warn("wants a new Call-ID for every REGISTER, and gets it from now on (register_same_dialog: auto)")
             self.send()
 
-    def other(self, response: Response) -> None:
+    def other(self, response: Response, why: str = "") -> None:
         """A refusal; Retry-After is obeyed when it is longer than what we would have waited (§20.33)."""
         patience = REFUSED if response.status in UNWILLING else SILENT
-        self.fail(f"{response.status} {response.reason}".strip(), patience, retry_after(response))
+        said = (f"{response.status} {response.reason}".strip(), response.get("p-registrar-error"), why)
+        self.fail(": ".join(filter(None, said)), patience, retry_after(response))
 
     def unanswered(self, event: Unanswered) -> None:
         """Nobody said anything."""

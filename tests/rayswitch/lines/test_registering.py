@@ -273,7 +273,9 @@ class TestSameDialog:
         carrier.answer(400, INVALID_CSEQ)
         carrier.wait()
         assert len(set(self.call_ids(carrier))) == 1
-        assert "register_same_dialog: auto" in carrier.warnings[0]
+        (warning,), (_, (_, detail)) = carrier.warnings, carrier.changes
+        for text in (warning, detail):
+            assert "400 Bad Request: Invalid CSeq number: " in text and "register_same_dialog: auto" in text
 
     def test_a_registrar_that_answers_so_to_everything_is_no_loop(self) -> None:
         carrier = Carrier(same_dialog="auto")
