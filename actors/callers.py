@@ -21,8 +21,8 @@ While a name of a line or trunk has not been looked up yet, he may be that carri
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from actors.outside.lines import KINDS
 from actors.outside.peer import Ground
@@ -30,9 +30,10 @@ from actors.outside.whereabouts import Whereabouts
 from gateways.sip.gateway import SipGateway
 from gateways.wheel import Timer
 from rayswitch.calls.authentication import AGAIN, UNKNOWN, Authenticator
-from rayswitch.calls.carried import dialled
+from rayswitch.calls.carried import dialled, number_in
 from rayswitch.calls.directory import Account, Directory
 from rayswitch.calls.privacy import is_anonymous
+from rayswitch.calls.record import CallRecord
 from rayswitch.calls.routing.tables import Row
 from rayswitch.lines.resolving import numeric
 from rayswitch.lines.sources import Sources
@@ -45,7 +46,9 @@ __all__ = ["Callers", "Source"]
 
 log = logging.getLogger(__name__)
 
-REFUSED = [("reason", 'Q.850;cause=21;text="Unknown peer"')]
+UNKNOWN_PEER = "Unknown peer"
+REFUSED = [("reason", f'Q.850;cause=21;text="{UNKNOWN_PEER}"')]
+LONGEST = 100
 RETRY_AFTER = "5"
 PATIENCE, MOST_ASKED = 5.0, 100
 """Seconds for the answer to a 407 over a connection; questions that are remembered of one."""
@@ -75,6 +78,9 @@ class Callers:
         authenticator.peers = self.peers
         self.asked: dict[Flow, tuple[Timer, list[str]]] = {}
         """Strangers on connections who were asked for a password, and who they said they were."""
+        self.wall: Callable[[], float] = float
+        self.write: Callable[[list[dict[str, Any]]], None] = lambda rows: None
+        """Takes the rows of call records, with the time by `wall`."""
         self.strangers = 0
         """Strangers that were refused so far."""
 
@@ -148,7 +154,7 @@ class Callers:
                 self.asked.pop(flow)[0].cancel()
             return self.proved(credentials.username, request)
         if state == UNKNOWN and self.is_stranger(request):
-            return self.refused(request, flow)
+            return self.refused(request, flow, self.authenticator.is_there(credentials, flow))
         return self.authenticator.challenge(request, flow, now, stale=state in AGAIN)
 
     def proved(self, user: str, request: Request) -> Source | str | Response:
@@ -171,7 +177,7 @@ class Callers:
             return self.authenticator.challenge(request, flow, now, stale=False)
         if flow.reliable:
             self.authenticator.blame(flow.remote[0], str(request.from_.uri))
-        return self.refused(request, flow)
+        return self.refused(request, flow, flow.reliable)
 
     def expect(self, user: str, flow: Flow) -> None:
         """A stranger is asked: over a connection he has some seconds to prove anything."""
@@ -191,13 +197,24 @@ class Callers:
             return False
         return not numeric(host) and not is_anonymous(request)
 
-    def refused(self, request: Request, flow: Flow) -> Response:
-        """403 for a stranger, and a word for the operator: it may be a carrier whose addresses are new."""
+    def refused(self, request: Request, flow: Flow, is_there: bool) -> Response:
+        """403 for a stranger, and a word for the operator: it may be a carrier whose addresses are new. Once a second
+        for an address, and into the records only if he `is_there`: datagrams of anybody could fill a disk."""
         self.strangers += 1
-        text = "a call of %s from %s is refused: it comes from no line or trunk"
-        host = flow.remote[0]
-        self.gateway.complaints.write(self.gateway.clock(), host, text, request.from_.uri, host)
-        return respond(request, 403, "Unknown peer", to_tag=self.authenticator.tag, headers=REFUSED)
+        host, uri = flow.remote[0], str(request.from_.uri)[:LONGEST]
+        if self.gateway.complaints.allowed(self.gateway.clock(), host):
+            log.warning("a call of %r from %s is refused: it comes from no line or trunk", uri, host)
+            if is_there:
+                self.write(rows_of(request, self.gateway.layer.ids.call(), self.wall()))
+        return respond(request, 403, UNKNOWN_PEER, to_tag=self.authenticator.tag, headers=REFUSED)
+
+
+def rows_of(request: Request, call: str, wall: float) -> list[dict[str, Any]]:
+    """The rows of a call that was refused at once."""
+    sender = request.from_
+    record = CallRecord(number_in(sender.uri), sender.display or "", dialled(request), wall)
+    record.close(wall, "", 403, UNKNOWN_PEER)
+    return record.rows(call)
 
 
 def account(record: Line | Trunk, user: str, realm: str) -> Account:

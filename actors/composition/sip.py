@@ -39,6 +39,7 @@ from rayswitch.sip.flow import Flow
 from rayswitch.sip.machine import Timers
 from rayswitch.sip.message import Request
 from rayswitch.sip.transactions import TransactionLayer
+from rayswitch.store import writes
 
 NONCE_LIFETIME = 300.0
 """Seconds a phone may use one nonce before it is asked again, with stale=true."""
@@ -56,6 +57,8 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     authenticator = await authenticator_of(parts, directory)
     unanswered = Unanswered(me, gateway, links, parts.calls.exists, authenticator.tag)
     callers = Callers(authenticator, directory.directory, gateway)
+    callers.wall = parts.wall
+    callers.write = lambda rows: parts.writes.append(*map(writes.add_cdr, rows))
     front = Front(gateway, me, callers, parts.location, parts.calls, unanswered, parts.wall)
     router = Router(directory.directory, parts.outgoing, gateway.sockets.outline, Random().random)
     router.serve(links)

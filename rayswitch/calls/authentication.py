@@ -74,12 +74,14 @@ class Authenticator:
         return UNKNOWN
 
     def failed(self, credentials: Credentials, flow: Flow) -> None:
-        """Count it; blame the source only when it is really there: it has a connection, or it returned a nonce that was
-        sent to it."""
+        """Count it; blame the source only when it is really there."""
         self.failures += 1
-        host = flow.remote[0]
-        if flow.reliable or self.nonces.returned(credentials.nonce, host):
-            self.blame(host, credentials.username)
+        if self.is_there(credentials, flow):
+            self.blame(flow.remote[0], credentials.username)
+
+    def is_there(self, credentials: Credentials, flow: Flow) -> bool:
+        """Do the sender's packets come from where they say: by a connection, or with a nonce that was sent there?"""
+        return flow.reliable or self.nonces.returned(credentials.nonce, flow.remote[0])
 
     def credentials(self, request: Request) -> Credentials | None:
         """The credentials for our realm; other realms are other people's (§22.3). BadMessage when unreadable."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from actors.callers import Callers, Source
+from gateways.sip.complaints import Complaints
 from gateways.wheel import Timer
 from rayswitch.calls.authentication import Authenticator
 from rayswitch.calls.directory import Account, Directory
@@ -16,7 +18,9 @@ from rayswitch.lines.resolving import Server
 from rayswitch.records.lines import Line, Trunk
 from rayswitch.sip.digest import Nonces, answer, ha1
 from rayswitch.sip.flow import Flow
+from rayswitch.sip.identifiers import Identifiers
 from rayswitch.sip.message import Request, Response, parse
+from rayswitch.store.writes import add_cdr
 
 DOMAIN = "example.com"
 OURS = ("192.0.2.1", 5060)
@@ -35,7 +39,7 @@ class Rig:
 
     def __init__(self, *records: Line | Trunk) -> None:
         self.names: tuple[str, ...] = ()
-        self.said: list[str] = []
+        self.rows: list[dict[str, Any]] = []
         self.blamed: list[tuple[str, str]] = []
         self.timers: list[Timer] = []
         directory = Directory(DOMAIN)
@@ -45,13 +49,16 @@ class Rig:
         self.authenticator.blame = lambda host, user: self.blamed.append((host, user))
         gateway: Any = SimpleNamespace(
             flows=SimpleNamespace(names=lambda flow: self.names),
-            complaints=SimpleNamespace(write=lambda now, source, text, *values: self.said.append(text % values)),
+            complaints=Complaints(),
             clock=lambda: 1.0,
+            layer=SimpleNamespace(ids=Identifiers("s0", os.urandom)),
             sockets=SimpleNamespace(verifies=True),
             wheel=SimpleNamespace(start=self.start),
         )
         self.gateway = gateway
         self.callers = Callers(self.authenticator, directory, gateway)
+        self.callers.wall = lambda: 1e9
+        self.callers.write = self.rows.extend
         self.callers.changed([(type(record), (record.name,), record) for record in records])
 
     def start(self, delay: float, act: Any, *args: Any) -> Timer:
@@ -197,14 +204,28 @@ def test_a_tel_uri_is_no_domain() -> None:
 
 
 @pytest.mark.parametrize(("flow", "counted"), [(UDP, False), (TCP, True), (TLS, True)])
-def test_a_stranger_is_refused_and_counted_where_he_cannot_be_forged(flow: Flow, counted: bool) -> None:
+def test_a_stranger_is_refused_and_counted_where_he_cannot_be_forged(
+    flow: Flow, counted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     rig = Rig()
     made = invite("4711", "other.test")
     response = rig.callers.question(made, flow, 1.0)
     assert response is not None and response.status == 403 and response.to.tag == "door"
     assert "Q.850;cause=21" in (response.get("reason") or "")
     assert rig.blamed == ([("198.51.100.9", "sip:4711@other.test")] if counted else [])
-    assert rig.callers.strangers == 1 and "sip:4711@other.test from 198.51.100.9" in rig.said[0]
+    assert rig.callers.strangers == 1 and "'sip:4711@other.test' from 198.51.100.9" in caplog.text
+    rows = [(row["leg"], row["caller"], row["dialled"], row["sip_status"], row["q850"]) for row in rig.rows]
+    assert rows == ([(leg, "4711@other.test", "555", 403, 21) for leg in ("call", "a")] if counted else [])
+    for row in rig.rows:
+        assert add_cdr(row) and row["cause"] == "Unknown peer" and row["start"] == row["end"] == 1e9
+
+
+def test_strangers_are_told_and_recorded_once_a_second_for_an_address(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig()
+    for _ in range(10):
+        assert rig.come(invite("4711%00" * 99, "other.test"), TCP) == 403
+    assert rig.callers.strangers == len(rig.blamed) == 10
+    assert len(caplog.records) == 1 and len(caplog.text) < 400 and len(rig.rows) == 2
 
 
 @pytest.mark.parametrize(
@@ -215,7 +236,7 @@ def test_wrong_credentials_of_a_stranger_count_if_the_nonce_was_his(asked: Flow,
     assert rig.come(invite("4711", "other.test"), asked) == 407
     assert rig.come(rig.proving("pbx", "guess", "other.test", flow=asked), flow) == 403
     assert rig.come(rig.proving("nobody", "guess", "other.test", flow=asked), flow) == 403
-    assert len(rig.blamed) == (2 if counted else 0)
+    assert len(rig.blamed) == (2 if counted else 0) and bool(rig.rows) == counted
 
 
 def test_a_stranger_on_a_connection_who_never_answers_counts_as_often_as_he_was_asked() -> None:

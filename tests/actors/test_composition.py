@@ -1,6 +1,7 @@
 """A switch composed in one process: calls through all of its parts, and what is left when one of them ends."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from rayswitch.store import drop_call
 from tests.actors.together import DOMAIN, PASSWORD, Together, listening, run, switch, until
 from tests.interop.agent import Agent
 from tests.interop.agent import Call as Talk
+from tests.interop.ports import free_port
 
 POOL = {"call": {"placement": "pool"}, "registration": {"placement": "pool"}}
 
@@ -235,6 +237,31 @@ def test_a_call_whose_code_fails_ends_alone_with_bye_and_record(
             assert not good.ended.is_set() and not good_other.ended.is_set()
             assert (await info).status >= 400
             assert (await asyncio.to_thread(good.bye)).status == 200
+
+    run(main, tmp_path)
+
+
+def test_a_stranger_on_a_connection_is_refused_recorded_and_banned(tmp_path: Path) -> None:
+    async def main(where: Path) -> None:
+        port = free_port()
+        async with switch(where, sip={"listen": [f"tcp://127.0.0.1:{port}"]}) as together:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for number in range(5):
+                text = (
+                    f"INVITE sip:101@{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK{number}\r\n"
+                    f"Max-Forwards: 70\r\nFrom: <sip:4711@elsewhere.test>;tag=1\r\nTo: <sip:101@{DOMAIN}>\r\n"
+                    f"Call-ID: {number}\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+                )
+                writer.write(text.encode())
+                if number < 4:
+                    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 403 Unknown peer\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                assert not await reader.read()
+            writer.close()
+            await until(together.records)
+            (row,) = together.records()
+            assert (row["caller"], row["sip_status"], row["cause"]) == ("4711@elsewhere.test", 403, "Unknown peer")
+            assert together.status("s0")["strangers"] == 5 and together.status("s0")["bans"] == 1
 
     run(main, tmp_path)
 
