@@ -29,9 +29,9 @@ class Consultation:
             self.target.reply(200, sdp("10.9.0.3", *range(7000, 7000 + 2 * lines, 2), codec="0"))
             self.again.ack()
 
-    def order(self, replaces: str = "") -> int:
+    def order(self, replaces: str = "", user: str = "300") -> int:
         """200 sends the REFER in his first call."""
-        to = f"<sip:300@{DOMAIN}?Replaces={quote(replaces or self.again.replaces(), safe='')}&Require=replaces>"
+        to = f"<sip:{user}@{DOMAIN}?Replaces={quote(replaces or self.again.replaces(), safe='')}&Require=replaces>"
         number = self.orders.send("REFER", b"", ("refer-to", to))
         self.pass_on()
         return number
@@ -158,6 +158,22 @@ def test_a_second_call_that_nobody_has_answered_is_given_up_and_its_target_rung(
     invite = talk.first.b.got[-1]
     assert invite.method == "INVITE" and not invite.to.tag and not invite.has("replaces")
     assert str(invite.from_.uri) == f"sip:100@{DOMAIN}"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_who_transfers_may_know_the_target_by_our_contact_alone(answered: bool) -> None:
+    """RFC 5589 §7.3: Refer-To is the remote target of the second call, which is the id of that call."""
+    talk = Consultation(answered)
+    talk.order(user=talk.second.id)
+    if answered:
+        talk.target.reply(200, sdp("10.9.0.3", 7000, codec="0"))
+        talk.pass_on()
+        talk.stays.send("BYE")
+        talk.pass_on()
+        talk.end()
+        assert talk.first.row()["marks"] == ["transferred by 200 to 300"]
+    else:
+        assert talk.first.inquiries[-1].called == "300"
 
 
 def test_a_second_call_that_is_over_too() -> None:
@@ -344,6 +360,14 @@ def test_it_gives_up_before_the_one_who_stays_has_answered() -> None:
     assert room.a.cancels == [None]
     room.a.reply(487)
     assert dora.statuses() == [487] and room.call.phase == "answered" and "BYE" not in room.b.methods()
+
+
+@pytest.mark.parametrize("who", ["stays", "goes"])
+def test_nobody_transfers_while_a_place_is_being_taken(who: str) -> None:
+    room, dora, place = room_of_three()
+    dora.enter(place)
+    phone = room.a if who == "stays" else room.b
+    assert phone.statuses(phone.send("REFER", b"", ("refer-to", f"<sip:300@{DOMAIN}>"))) == [491]
 
 
 def test_the_one_who_stays_hangs_up_meanwhile() -> None:

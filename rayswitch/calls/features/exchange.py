@@ -34,7 +34,7 @@ class Exchange:
     own.
     """
 
-    __slots__ = ("asker", "cseq", "event", "gateway", "key", "late", "owed", "peer")
+    __slots__ = ("asker", "cseq", "event", "gateway", "key", "late", "owed", "peer", "place")
 
     def __init__(
         self,
@@ -55,9 +55,16 @@ class Exchange:
         self.gateway = ""
         """Its client transaction, and where that is."""
         self.owed = owed
+        self.place: Leg | None = None
+        """Whose place the asker wants (see `replacing`)."""
 
     def agreed(self, call: Call) -> None:
         """The peer has taken the offer, or has made one."""
+
+    def introduces(self, call: Call) -> Rows:
+        """What the asker's 200 says of the peer besides."""
+        del call
+        return ()
 
     def left(self, leg: Leg) -> bool:
         """`leg` has hung up: does the call go on without it?"""
@@ -255,7 +262,8 @@ def tell(call: Call, exchange: Exchange, session: Session) -> None:
     asker, event = exchange.asker, exchange.event
     assert asker is not None and event is not None
     body = answer.connect(call, exchange.peer, session)
-    headers = [("contact", asker.contact(call.id)), *session_timer.agree(call, asker, event.request), *SDP_CONTENT]
+    headers = [("contact", asker.contact(call.id)), *session_timer.agree(call, asker, event.request)]
+    headers += [*exchange.introduces(call), *SDP_CONTENT]
     response = respond(event.request, 200, headers=headers, body=body)
     if event.request.method == "INVITE":
         answer.promise(call, asker, event.server, response, event.request.cseq.number)

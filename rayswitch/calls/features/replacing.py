@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rayswitch.calls.carried import user_part
 from rayswitch.calls.effects import Respond
 from rayswitch.calls.events import Replacing
 from rayswitch.calls.features import exchange, limits, release
@@ -34,18 +35,20 @@ DECLINED = 603
 
 
 class Replacement(exchange.Exchange):
-    """The exchange that ends with `asker` in the place of `leg`; `gone`: that has hung up meanwhile."""
+    """The exchange that ends with `asker` in the `place` of another; `gone`: that one has hung up meanwhile."""
 
-    __slots__ = ("gone", "leg")
+    __slots__ = ("gone",)
 
-    def __init__(self, asker: Leg, event: Replacing, peer: Leg, late: bool, leg: Leg) -> None:
+    place: Leg
+
+    def __init__(self, asker: Leg, event: Replacing, peer: Leg, late: bool, place: Leg) -> None:
         super().__init__(asker, event, peer, late)
-        self.leg = leg
+        self.place = place
         self.gone = False
 
     def agreed(self, call: Call) -> None:
         """The one who stays has said yes."""
-        new, leg = self.asker, self.leg
+        new, leg = self.asker, self.place
         assert new is not None and call.record is not None and call.media is not None
         call.record.legs[new.index - 1][2] = 200
         if not self.gone:
@@ -58,10 +61,15 @@ class Replacement(exchange.Exchange):
         limits.leave(call, leg.side)
         call.record.marks.append(f"{new.number or 'anonymous'} in the place of {leg.number}")
 
+    def introduces(self, call: Call) -> exchange.Rows:
+        """Another call of ours hears who it is: all that its phone knows may be an address of ours."""
+        assert self.asker is not None
+        return introduction(call, self.peer.number) if is_inside(self.asker.flow) else ()
+
     def left(self, leg: Leg) -> bool:
         """He does what he would have been told to do."""
-        self.gone = self.gone or leg is self.leg
-        return leg is self.leg
+        self.gone = self.gone or leg is self.place
+        return leg is self.place
 
     def refuse(self, call: Call, status: int, headers: exchange.Rows = ()) -> None:
         """It fails; without the one whose place it was there is no call."""
@@ -70,7 +78,7 @@ class Replacement(exchange.Exchange):
         row[2] = row[2] or status
         super().refuse(call, status, headers)
         if self.gone:
-            release.end(call, self.leg.side, 200, "BYE", spare=self.leg)
+            release.end(call, self.place.side, 200, "BYE", spare=self.place)
 
 
 def asked(call: Call, event: Replacing) -> None:
@@ -87,9 +95,10 @@ def asked(call: Call, event: Replacing) -> None:
         refuse(call, event, 486) if wanted.early_only else enter(call, event, leg)
     elif call.phase == "ending":
         refuse(call, event, DECLINED)
+    elif is_inside(event.flow):
+        release.give_up(call, None)
+        refuse(call, event, 481, headers=introduction(call, call.record.dialled if call.record else ""))
     else:
-        if is_inside(event.flow):
-            release.give_up(call, None)
         refuse(call, event, 481)
 
 
@@ -102,9 +111,15 @@ def dialog_of(call: Call, wanted: Replaces) -> Leg | None:
     return None
 
 
-def refuse(call: Call, event: Replacing, status: int, reason: str | None = None) -> None:
+def introduction(call: Call, number: str) -> exchange.Rows:
+    """Who is reached by this call (RFC 3325 §9.1)."""
+    return (("p-asserted-identity", f"<sip:{user_part(number)}@{call.settings.domain}>"),) if number else ()
+
+
+def refuse(call: Call, event: Replacing, status: int, reason: str | None = None, headers: exchange.Rows = ()) -> None:
     """Nothing has changed."""
-    call.out.append(Respond(event.server, respond(event.request, status, reason, to_tag=call.ids.loose_tag())))
+    response = respond(event.request, status, reason, to_tag=call.ids.loose_tag(), headers=headers)
+    call.out.append(Respond(event.server, response))
 
 
 def enter(call: Call, event: Replacing, leg: Leg) -> None:

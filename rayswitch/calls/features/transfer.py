@@ -26,6 +26,7 @@ from rayswitch.calls.features import answer, branches, exchange, ports, release,
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.media_plan import Bypass
 from rayswitch.calls.next_hop import family
+from rayswitch.calls.privacy import asserted
 from rayswitch.calls.replaces import Replaces, in_uri
 from rayswitch.sdp.session import reopened
 from rayswitch.sip.headers import NameAddr
@@ -101,7 +102,8 @@ def objection(call: Call, leg: Leg, stays: Leg | None) -> int:
     """Why it cannot be now, as a status; 0: it can."""
     if stays is None or stays.sdp is None or leg.dialog is None:
         return 481 if call.phase == "ending" else 491
-    if call.attempt is not None or call.transfer is not None:
+    taken = call.exchange is not None and call.exchange.place is not None
+    if call.attempt is not None or call.transfer is not None or taken:
         return 491
     return 0 if leg.number and leg.rights == leg.number else 403
 
@@ -167,6 +169,7 @@ def won(call: Call, branch: Branch, response: Response) -> None:
     del call.branches[leg.index]
     leg.invite = leg.early = None
     leg.sdp = session
+    leg.number = asserted(response) if inside.is_inside(leg.flow) else leg.number
     call.ack(leg, leg.cseq)
     if call.exchange is not None:
         call.exchange.refuse(call, 487)
@@ -229,7 +232,7 @@ def lost(call: Call, worst: Response, side: str) -> None:
     transfer = call.transfer
     assert transfer is not None
     if transfer.target.call and worst.status in TOO_EARLY_OR_LATE and not transfer.returning:
-        transfer.target = Target(transfer.target.number)
+        transfer.target = Target(asserted(worst) or transfer.target.number)
         begin(call, transfer, transfer.target)
         return
     notify(call, worst.status, worst.reason)
