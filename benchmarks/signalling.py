@@ -38,7 +38,7 @@ def measure(candidate: Candidate, calls: int, everyone: Sequence[User]) -> Itera
         yield from _calls(subject, calls, callers, callees)
 
 
-def _checked(result: Result) -> Result:
+def checked(result: Result) -> Result:
     if result.failed or result.unexpected:
         raise RuntimeError(f"{result.failed} calls failed: {result.errors[:2000]}")
     return result
@@ -46,7 +46,7 @@ def _checked(result: Result) -> Result:
 
 def _registrations(subject: Subject, idle: Idle, phones: Sequence[User]) -> Iterator[Figure]:
     with Meter(subject.pids, idle) as meter:
-        result = _checked(register(subject.address, DOMAIN, phones, rate=REGISTER_RATE))
+        result = checked(register(subject.address, DOMAIN, phones, rate=REGISTER_RATE))
     detail = f"{result.successful} at {REGISTER_RATE}/s, {result.repeated_by_sipp} repeated"
     yield Figure("register", subject.name, meter.cpu / result.successful * 1e3, detail)
     yield Figure("registration memory", subject.name, meter.memory / result.successful / 1e3, detail)
@@ -54,12 +54,12 @@ def _registrations(subject: Subject, idle: Idle, phones: Sequence[User]) -> Iter
 
 def _calls(subject: Subject, calls: int, callers: Sequence[User], callees: Sequence[User]) -> Iterator[Figure]:
     port = free_port()
-    _checked(register(subject.address, DOMAIN, callees, port=port))
+    checked(register(subject.address, DOMAIN, callees, port=port))
     with Sipp("callee", subject.address, domain=DOMAIN, port=port) as callee:
         idle = measure_idle(subject.pids)  # again: what is registered now has its own timers
         for which, rate in CALL_RATES.items():
             yield from _calls_at(subject, which, rate, idle, calls, callers)
-        _checked(callee.stop())
+        checked(callee.stop())
 
 
 def _calls_at(
@@ -67,7 +67,7 @@ def _calls_at(
 ) -> Iterator[Figure]:
     with Meter(subject.pids, idle) as meter:
         with Sipp("caller", subject.address, domain=DOMAIN, users=callers, calls=calls, rate=rate, hold=1000) as caller:
-            result = _checked(caller.result())
+            result = checked(caller.result())
         subject.idle()
     detail = f"{result.successful} at {rate}/s, {result.repeated_by_sipp} repeated"
     yield Figure(f"{which}call", subject.name, meter.cpu / result.successful * 1e3, detail)
