@@ -23,7 +23,7 @@ from tests.interop.processes import await_true
 from tests.interop.switch import DOMAIN, Switch
 from tests.name_server import NameServer
 
-NAMED, MOVED, SBC, CERTIFIED, DIGEST, STRANGER = (f"127.0.0.{number}" for number in range(61, 67))
+NAMED, MOVED, SBC, CERTIFIED, DIGEST, STRANGER, SCANNER = (f"127.0.0.{number}" for number in range(61, 68))
 FOREIGN = "carrier.test"
 PLAN = """
 trunks:
@@ -209,16 +209,18 @@ def test_a_stranger_is_refused_and_banned_where_nobody_could_have_forged_him(swi
     with Caller(switch.port, STRANGER) as other:
         assert other.invite("100", DOMAIN).status == 407
     assert STRANGER not in banned(switch)
-    with Caller(switch.port, STRANGER, way="tcp") as caller:
-        for _ in range(4):
-            refused = caller.invite()
+    with Caller(switch.port, SCANNER, way="tcp") as caller:
+        for number in range(4):
+            refused = caller.invite(f"{5000 + number}")
             assert refused.status == 403 and "Unknown peer" in refused.get("reason")
         with pytest.raises(OSError):
             caller.invite()
-    await_true(lambda: STRANGER in banned(switch), "a ban in the list")
-    with Caller(switch.port, STRANGER) as other, pytest.raises(TimeoutError):
+    await_true(lambda: SCANNER in banned(switch), "a ban in the list")
+    with Caller(switch.port, SCANNER) as other, pytest.raises(TimeoutError):
         other.socket.settimeout(0.5)
         other.invite()
+    (row,) = switch.records_of([f"5000@{FOREIGN}"], 1)
+    assert (row["sip_status"], row["cause"], row["came_by"]) == (403, "Unknown peer", "")
 
 
 def banned(switch: Switch) -> set[str]:
