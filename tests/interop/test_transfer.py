@@ -36,8 +36,12 @@ def phones(switch: Switch) -> Iterator[list[Baresip]]:
         ]
 
 
-@pytest.mark.parametrize("switch", [{"gateways": 2}, {"placement": "pool"}], indirect=True, ids=["gateway", "pool"])
-@pytest.mark.parametrize("who", ["callee", "caller"])
+@pytest.mark.parametrize(
+    ("switch", "who"),
+    [({"gateways": 2}, "callee"), ({"gateways": 2}, "caller"), ({"placement": "actor"}, "callee")],
+    indirect=["switch"],
+    ids=["gateway, callee", "gateway, caller", "actor"],
+)
 def test_a_blind_transfer(switch: Switch, phones: list[Baresip], who: str) -> None:
     first, second, third = phones
     orders, stays = (second, first) if who == "callee" else (first, second)
