@@ -33,7 +33,7 @@ from rayswitch.calls.events import (
     Routed,
     TimerFired,
 )
-from rayswitch.calls.inside import CROSSING, crossing, stays_inside
+from rayswitch.calls.inside import CROSSING, SECONDS, crossing, stays_inside
 from rayswitch.calls.routing.route import Place, Route
 from rayswitch.sip.events import AckReceived, CancelReceived, RequestReceived, ResponseReceived, TimedOut, Unreachable
 from rayswitch.sip.flow import Flow
@@ -278,6 +278,8 @@ class Switchroom:
     def send_inside(self, effect: Any) -> None:
         """To another call; a reference to one that is over leads nowhere."""
         whom, event = crossing(self.id, effect)
+        if isinstance(effect, fx.SendRequest):
+            self.clock.after(SECONDS, lambda: self.feed(TimedOut(effect.key)))
         room = self.rooms.get(whom)
         if room is not None and not room.ended:
             self.clock.after(0.001, lambda: room.feed(event))

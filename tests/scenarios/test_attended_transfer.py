@@ -58,7 +58,7 @@ class Consultation:
 
     def end(self) -> None:
         """Everything that is left is answered, and nothing stays."""
-        for room in (self.first, self.second):
+        for room in (self.first, self.second, self.first):
             room.settle()
             room.settle()
         assert self.first.ended and self.second.ended
@@ -260,6 +260,19 @@ def test_the_other_call_is_lost_with_its_process() -> None:
     assert talk.stays.statuses(number)[0] >= 400
     talk.first.clock.run(1801)  # nobody refreshes the session
     assert talk.first.call.phase == "ending" and talk.stays.methods()[-1] == "BYE"
+
+
+def test_a_phone_that_does_not_answer_a_question_of_the_other() -> None:
+    """Nobody is told so (RFC 4320 §4.2), inside neither: who asked gives up by himself, and that is the end."""
+    talk = Consultation()
+    talk.connect()
+    number = talk.stays.send("INFO", b"5", ("content-type", "application/dtmf"))
+    talk.pass_on()
+    talk.target.silent()
+    talk.pass_on()
+    assert talk.stays.statuses(number) == [] and talk.stays.methods()[-1] == "BYE"
+    talk.first.clock.run(50)
+    talk.end()
 
 
 def test_a_dialog_elsewhere_is_named_to_the_target() -> None:
