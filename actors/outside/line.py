@@ -12,7 +12,7 @@ from rayswitch.lines import effects as fx
 from rayswitch.lines.account import Account
 from rayswitch.lines.events import Answered, Due, Reach, Stop, Unanswered
 from rayswitch.lines.registering import Registering
-from rayswitch.records.lines import Line
+from rayswitch.records.lines import Line, Trunk
 from rayswitch.sip.message import Response
 from rayswitch.sip.uri import Uri
 
@@ -26,19 +26,24 @@ class LineAtWork(Peer):
 
     def __init__(self, member: str, record: Line, ground: Ground) -> None:
         super().__init__(member, record, record.proxy or record.registrar, ground)
-        registrar = record.registrar or record.proxy
-        number = record.number or record.user
-        account = Account(
-            f"sip:{number}@{record.domain or Uri.parse(registrar).host}",
-            registrar,
-            record.user,
-            record.secret,
-            record.expires,
-            record.register_same_dialog,
-            (f"<{record.proxy};lr>",) if record.proxy else (),
-        )
-        self.machine = Registering(account, ground.gateway.layer.ids)
-        self.number = number
+        self.machine = Registering(account_of(record), ground.gateway.layer.ids)
+        self.number = record.number or record.user
+        self.followed = False
+        """Another one takes over what is registered."""
+
+    def goes_on_with(self, record: Line | Trunk) -> bool:
+        """Only a line that registers anew has to be begun anew."""
+        if not isinstance(record, Line) or account_of(record) != self.machine.account:
+            return False
+        self.record = record
+        return True
+
+    def follow(self, former: Peer) -> None:
+        """What that one has registered is replaced by the first REGISTER of this one: removed in a transaction of its
+        own it might go after that, and take the same contact with it."""
+        if isinstance(former, LineAtWork) and former.machine.account.binds_as(self.machine.account):
+            self.machine.former = [*former.machine.former, *former.machine.contacts]
+            former.followed = True
 
     def resolved(self) -> None:
         """Registered is the address that the registrar sees us at."""
@@ -99,8 +104,23 @@ class LineAtWork(Peer):
     def close(self) -> None:
         """Un-register; what is answered to that is for nobody."""
         self.ground.alarms.down(self.member, f"{self.member} is no more")
-        self.tell(Stop())
         super().close()
+        if not self.followed:
+            self.tell(Stop())
+
+
+def account_of(record: Line) -> Account:
+    """What the record says of the registration."""
+    registrar = record.registrar or record.proxy
+    return Account(
+        f"sip:{record.number or record.user}@{record.domain or Uri.parse(registrar).host}",
+        registrar,
+        record.user,
+        record.secret,
+        record.expires,
+        record.register_same_dialog,
+        (f"<{record.proxy};lr>",) if record.proxy else (),
+    )
 
 
 PERFORM: dict[type, Callable[[LineAtWork, Any], None]] = {

@@ -33,32 +33,37 @@ class Lines:
         self.at_work: dict[str, Peer] = {}
 
     def changed(self, rows: Iterable[Row]) -> None:
-        """Records of the store: new ones go to work, changed ones anew, removed ones are un-registered."""
+        """Records of the store: new ones go to work, changed ones go on or anew, removed ones are un-registered."""
         for kind, key, record in rows:
             if kind in KINDS:
                 self.change(f"{KINDS[kind]}/{key[0]}", record)
 
     def change(self, member: str, record: Line | Trunk | None) -> None:
         """One of them."""
-        former = self.at_work.pop(member, None)
-        if former is not None:
-            former.close()
         self.records.pop(member, None)
-        if record is None:
+        if record is not None:
+            self.records[member] = record
+        former = self.at_work.get(member)
+        if former is not None and record is not None and former.goes_on_with(record):
             return
-        self.records[member] = record
-        if self.is_home(member):
-            self.start(member)
+        self.at_work.pop(member, None)
+        if record is not None and self.is_home(member):
+            self.start(member, former)
+        elif former is not None:
+            former.close()
 
     def is_home(self, member: str) -> bool:
         """Is it at work here?"""
         return self.placement.home(member) == self.ground.me and bool(server_of(self.records[member]))
 
-    def start(self, member: str) -> None:
-        """Register it, or ask after it."""
+    def start(self, member: str, former: Peer | None = None) -> None:
+        """Register it, or ask after it, instead of `former`."""
         record = self.records[member]
         work: type[LineAtWork] | type[TrunkAtWork] = LineAtWork if isinstance(record, Line) else TrunkAtWork
         peer = self.at_work[member] = work(member, record, self.ground)  # type: ignore[arg-type]
+        if former is not None:
+            peer.follow(former)
+            former.close()
         peer.start()
 
     def moved(self) -> None:
@@ -79,10 +84,10 @@ class Lines:
 
     def event(self, event: Any) -> None:
         """The answer to a request of one of them, or none."""
-        _, member, number = event.key
+        _, member, ticket = event.key
         peer = self.at_work.get(member)
         if peer is not None:
-            TAKE[type(event)](peer, number, event)
+            TAKE[type(event)](peer, ticket, event)
 
     def rows(self) -> list[list[Any]]:
         """Those that are at work here."""
@@ -95,7 +100,7 @@ class Lines:
 
 
 TAKE = {
-    ResponseReceived: lambda peer, number, event: peer.responded(number, event.response),
-    TimedOut: lambda peer, number, event: peer.failed(number, "silence"),
-    Unreachable: lambda peer, number, event: peer.failed(number, "cannot be sent to"),
+    ResponseReceived: lambda peer, ticket, event: peer.responded(ticket, event.response),
+    TimedOut: lambda peer, ticket, event: peer.failed(ticket, "silence"),
+    Unreachable: lambda peer, ticket, event: peer.failed(ticket, "cannot be sent to"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from actors.alarms import Alarms
@@ -26,6 +27,7 @@ __all__ = ["Ground", "Peer"]
 log = logging.getLogger(__name__)
 
 BUSY = 503
+TICKETS = count(1)
 
 
 class Ground:
@@ -63,8 +65,17 @@ class Peer:
         """Servers that the request under way has not been sent to yet."""
         self.asked: tuple[int, Request] | None = None
         """The request under way."""
+        self.ticket = 0
+        """Of its transaction, and of no other: a late answer to a former peer of this name is none to us."""
         self.closed = False
         self.task: asyncio.Task[None] | None = None
+
+    def goes_on_with(self, record: Line | Trunk) -> bool:
+        """Its record has changed: does it go on, with the new one?"""
+        return False
+
+    def follow(self, former: Peer) -> None:
+        """It takes the place of one whose record has changed, and that is closed next."""
 
     def start(self) -> None:
         """Find the servers, now and whenever what the name server said is over."""
@@ -109,28 +120,30 @@ class Peer:
             server = self.left[0]
             flow = gateway.sockets.flow_to(server.transport, (server.host, server.port))
             if flow is not None:
-                gateway.request((self.ground.me, self.member, asked[0]), asked[1].copy(), flow)
+                self.ticket = next(TICKETS)
+                gateway.request((self.ground.me, self.member, self.ticket), asked[1].copy(), flow)
                 return
             self.left.pop(0)
             why = f"no listener of ours reaches {server.host}"
         self.asked = None
         self.unanswered(asked[0], why)
 
-    def responded(self, number: int, response: Response) -> None:
+    def responded(self, ticket: int, response: Response) -> None:
         """503 is for that server alone (RFC 3263 §4.3)."""
-        if self.closed or self.asked is None or self.asked[0] != number or response.status < 200:
+        if self.closed or self.asked is None or self.ticket != ticket or response.status < 200:
             return
         if response.status == BUSY and len(self.left) > 1:
-            self.failed(number, "503")
+            self.failed(ticket, "503")
             return
         if self.left:
             self.servers.works(self.left[0])
+        number, _ = self.asked
         self.asked = None
         self.answered(number, response)
 
-    def failed(self, number: int, why: str) -> None:
+    def failed(self, ticket: int, why: str) -> None:
         """That server is out of order."""
-        if self.closed or self.asked is None or self.asked[0] != number:
+        if self.closed or self.asked is None or self.ticket != ticket:
             return
         server = self.left.pop(0)
         self.servers.fail(server, self.ground.gateway.clock())

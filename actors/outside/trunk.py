@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.outside.peer import Ground, Peer
 from rayswitch.calls.leg import contact, hostport
-from rayswitch.records.lines import Trunk
+from rayswitch.records.lines import Line, Trunk
 from rayswitch.sip.message import Request, Response
 
 __all__ = ["TrunkAtWork"]
@@ -25,6 +25,16 @@ class TrunkAtWork(Peer):
         self.misses = 0
         self.number = 0
         self.begun = False
+
+    def goes_on_with(self, record: Line | Trunk) -> bool:
+        """Only one that is somewhere else, or asked after otherwise, has to be begun anew."""
+        former = self.record
+        if not isinstance(record, Trunk) or not isinstance(former, Trunk):
+            return False
+        if (record.server, record.options) != (former.server, former.options):
+            return False
+        self.record = record
+        return True
 
     def resolved(self) -> None:
         """Ask from now on."""

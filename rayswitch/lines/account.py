@@ -23,3 +23,7 @@ class Account:
     expires: int = 3600
     same_dialog: str = AUTO
     route: tuple[str, ...] = ()
+
+    def binds_as(self, other: Account) -> bool:
+        """Are contacts of both bound to the same address-of-record at the same registrar?"""
+        return (self.address, self.registrar) == (other.address, other.registrar)

@@ -230,6 +230,7 @@ def test_an_imported_file_makes_it_a_new_call_id(switch: Switch, there: SimpleNa
         new = call_ids(there.bound, user)[count:]
         assert len(set(new)) == len(new)
         assert 400 not in statuses(there.bound, user)[count:]
+        assert "0" not in {one.request.get("expires") for one in there.bound.got("REGISTER", user)}
 
 
 def test_longer_when_that_is_too_brief(switch: Switch, there: SimpleNamespace) -> None:
