@@ -92,7 +92,7 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
         raise
     await protection.start()
     directory.follow(lines.changed)  # once there are sockets to register over
-    feed.watch(lambda members: lines.moved())
+    feed.watch(lines.moved)
 
     def status() -> dict[str, Any]:
         figures = gateway.counters() | parts.condition() | protection.guard.counters()

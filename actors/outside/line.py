@@ -28,8 +28,6 @@ class LineAtWork(Peer):
         super().__init__(member, record, record.proxy or record.registrar, ground)
         self.machine = Registering(account_of(record), ground.gateway.layer.ids)
         self.number = record.number or record.user
-        self.followed = False
-        """Another one takes over what is registered."""
 
     def goes_on_with(self, record: Line | Trunk) -> bool:
         """Only a line that registers anew has to be begun anew."""

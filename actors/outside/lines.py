@@ -13,6 +13,7 @@ from actors.outside.trunk import TrunkAtWork
 from actors.placement import Placement
 from rayswitch.calls.routing.tables import Row
 from rayswitch.lines.sources import server_of
+from rayswitch.members import Members
 from rayswitch.records.lines import Line, Trunk
 from rayswitch.sip.events import ResponseReceived, TimedOut, Unreachable
 
@@ -66,11 +67,14 @@ class Lines:
             former.close()
         peer.start()
 
-    def moved(self) -> None:
-        """Homes have changed: some are at work here from now on, some elsewhere."""
+    def moved(self, members: Members) -> None:
+        """Homes have changed: some are at work here from now on, some elsewhere. Who has them on the same machine
+        registers the same contact, which an un-REGISTER that comes late would take away."""
         for member in self.records:
             if not self.is_home(member) and member in self.at_work:
-                self.at_work.pop(member).close()
+                peer = self.at_work.pop(member)
+                peer.followed = is_neighbour(members, self.ground.me, self.placement.home(member))
+                peer.close()
             elif self.is_home(member) and member not in self.at_work:
                 self.start(member)
 
@@ -97,6 +101,12 @@ class Lines:
         """Un-register all."""
         for peer in self.at_work.values():
             peer.close()
+
+
+def is_neighbour(members: Members, host: str, other: str) -> bool:
+    """Are they on one machine?"""
+    one, two = members.hosts.get(host), members.hosts.get(other)
+    return one is not None and two is not None and one.node == two.node
 
 
 TAKE = {

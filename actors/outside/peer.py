@@ -67,6 +67,8 @@ class Peer:
         """The request under way."""
         self.ticket = 0
         """Of its transaction, and of no other: a late answer to a former peer of this name is none to us."""
+        self.followed = False
+        """Does another one take over what is registered?"""
         self.closed = False
         self.task: asyncio.Task[None] | None = None
 

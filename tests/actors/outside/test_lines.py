@@ -8,10 +8,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from actors.outside.lines import Lines
 from actors.outside.peer import Ground
 from actors.placement import Placement
 from rayswitch.lines.resolving import Server
+from rayswitch.members import UP, Member, Members
 from rayswitch.records.lines import Line, Trunk
 from rayswitch.sip.events import ResponseReceived
 from rayswitch.sip.flow import Flow
@@ -37,6 +40,12 @@ class Room:
         wheel = SimpleNamespace(start=lambda *timer: None)
         ground = Ground("s0", cast(Any, gateway), cast(Any, self), cast(Any, wheel), cast(Any, alarms), ["UDP"], [4])
         self.lines = Lines(ground, Placement(["s0"]))
+
+    def move(self, node: str) -> None:
+        """To a gateway on that node, whose own is "here"."""
+        hosts = {host: Member(host, where, state=UP) for host, where in (("s0", "here"), ("s1", node))}
+        self.lines.placement.hosts = ["s1"]
+        self.lines.moved(Members(hosts=hosts))
 
     def flow(self, transport: str, remote: tuple[str, int]) -> Flow:
         return Flow(transport, ("192.0.2.1", 5060), remote)
@@ -118,6 +127,19 @@ def test_a_late_answer_to_the_former_one_is_none() -> None:
         assert room.states == ["down"]
         room.answer(1)
         assert room.states == ["up"]
+
+    run(story)
+
+
+@pytest.mark.parametrize(("node", "removed"), [("here", False), ("there", True)])
+def test_a_line_whose_home_is_elsewhere_is_left_to_a_neighbour(node: str, removed: bool) -> None:
+    """On the same machine the contact is the same: removed late it would be gone for the new home, too."""
+
+    async def story(room: Room) -> None:
+        await room.changed(ONE)
+        room.answer(0)
+        room.move(node)
+        assert room.states == [] and [request.get("expires") for _, request in room.sent[1:]] == ["0"] * removed
 
     run(story)
 
