@@ -95,8 +95,9 @@ def quote(text: str) -> str:
 
 def split(text: str, separator: str) -> list[str]:
     """`text` cut at `separator` outside of quoted strings and angle brackets, pieces stripped of white
-    space."""
-    if separator not in text:
+    space.  BadMessage(400) when one of these is not closed, whether anything is cut or not: a parameter more must not
+    make another text of it."""
+    if separator not in text and '"' not in text and text.rfind("<") <= text.rfind(">"):
         return [text.strip(LWS)]
     if '"' not in text and "<" not in text:
         return [piece.strip(LWS) for piece in text.split(separator)]
@@ -126,7 +127,7 @@ def parameters(text: str) -> Parameters:
     The first of two equal names wins.  BadMessage(400) for what cannot be a name.
     """
     result: Parameters = {}
-    if " " in text or "\t" in text or '"' in text:
+    if " " in text or "\t" in text or '"' in text or "<" in text:
         pieces = [_unspaced(piece) for piece in split(text, ";")]
     else:
         pieces = text.split(";")

@@ -39,6 +39,24 @@ def test_what_never_closes_is_refused(text: str) -> None:
         split(text, ",") if "," in text else end_of_quoted(text, text.index('"'))
 
 
+@given(st.text('a<>"\\ ;', max_size=12))
+def test_one_piece_more_changes_nothing_before_it(text: str) -> None:
+    """A Via that was valid is so with our `received` behind it."""
+    try:
+        pieces = split(text, ";")
+    except BadMessage:
+        with pytest.raises(BadMessage):
+            split(f"{text};x", ";")
+    else:
+        assert split(f"{text};x", ";") == [*pieces, "x"]
+
+
+def test_a_bracket_in_a_parameter_has_to_be_closed() -> None:
+    assert parameters("a=<x;y>;b") == {"a": "<x;y>", "b": None}
+    with pytest.raises(BadMessage):
+        parameters("branch=z9<3;rport")
+
+
 def test_text_that_is_not_quoted_stays() -> None:
     assert [unquote(text) for text in ("a", '"', 'a"', '""', '"a\\"b\\\\"', '"a\\')] == [
         "a", '"', 'a"', "", 'a"b\\', '"a\\',
