@@ -85,9 +85,9 @@ class Call:
     """One call; `id` names its entity and, through the tags, every message of its dialogs."""
 
     __slots__ = (
-        "a", "attempt", "b", "branches", "counting", "exchange", "former", "gateway", "held", "id", "ids", "media",
-        "moving", "now", "offset", "out", "pending", "phase", "record", "recorded", "serial", "settings", "strays",
-        "transfer", "wish", "wishes",
+        "a", "attempt", "b", "branches", "counting", "entering", "exchange", "former", "gateway", "held", "id", "ids",
+        "media", "moving", "now", "offset", "out", "pending", "phase", "record", "recorded", "serial", "settings",
+        "strays", "transfer", "wish", "wishes",
     )  # fmt: skip
 
     def __init__(self, id: str, settings: Settings, ids: Identifiers, offset: float) -> None:
@@ -109,6 +109,8 @@ class Call:
         self.held: list[list[Any]] = []
         """What this call is counted for (see `limits`)."""
         self.exchange: exchange.Exchange | None = None
+        self.entering: list[tuple[Replacing, Leg]] = []
+        """INVITEs that wait until the place they want can be taken, each with its half call."""
         self.transfer: transfer.Transfer | None = None
         self.media: MediaPlan | None = None
         self.wish: ports.Wish | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.effects import Record, Respond
 from rayswitch.calls.events import MediaFigures, Release
-from rayswitch.calls.features import answer, branches, early, limits, transfer
+from rayswitch.calls.features import answer, branches, early, entering, limits, transfer
 from rayswitch.calls.leg import Leg, Unacknowledged
 from rayswitch.sip.events import CancelReceived
 from rayswitch.sip.message import Message, Response, respond
@@ -57,6 +57,8 @@ def cancelled(call: Call, event: CancelReceived) -> None:
         give_up(call, event.reason)
     elif exchange is not None and exchange.event is not None and exchange.event.server == event.server:
         exchange.cancel(call)
+    else:
+        entering.withdraw(call, event.server)
 
 
 def give_up(call: Call, reason: str | None) -> None:
@@ -154,6 +156,7 @@ def over(call: Call, side: str, status: int, cause: str, reason: str | None) -> 
     assert call.record is not None
     call.phase, call.wish, call.attempt, call.transfer = "ending", None, None, None
     call.wishes.clear()
+    entering.close(call)
     call.record.close(call.wall, side, status, cause, q850_of(reason))
     give_back(call, call.media)
     give_back(call, call.former)

@@ -11,12 +11,13 @@ that wants it so, because its transfer was ordered too early, this call is given
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.carried import user_part
 from rayswitch.calls.effects import Respond
 from rayswitch.calls.events import Replacing
-from rayswitch.calls.features import exchange, limits, release
+from rayswitch.calls.features import entering, exchange, limits, release
+from rayswitch.calls.features.entering import DECLINED
 from rayswitch.calls.inside import is_inside
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
@@ -31,7 +32,6 @@ AGAIN = 0.2
 TRIES = 25
 """Seconds between two looks at a call that is busy with an offer, and how often: who transfers has just put it on
 hold."""
-DECLINED = 603
 
 
 class Replacement(exchange.Exchange):
@@ -137,22 +137,29 @@ def enter(call: Call, event: Replacing, leg: Leg) -> None:
     new.side, new.number, new.rights = leg.side, event.caller, event.rights
     new.hear(request)
     call.record.legs.append([new.index, new.dialog.target, 0])
-    begin(call, [event, leg, new, TRIES])
+    begin(call, event, leg, new, TRIES)
 
 
-def begin(call: Call, data: list[object]) -> None:
+def begin(call: Call, event: Replacing, leg: Leg, new: Leg, tries: int) -> None:
     """Its offer to the one who stays, as soon as nothing else is under way."""
-    event, leg, new, tries = data
-    assert isinstance(event, Replacing) and isinstance(leg, Leg) and isinstance(new, Leg) and isinstance(tries, int)
     peer = call.peer_of(leg)
     if call.phase != "answered" or peer is None or call.leg(leg.index) is not leg:
-        call.answer(event, DECLINED)
+        entering.turn_away(call, event, new, DECLINED)
     elif not is_busy(call, leg, peer):
         exchange.begin(call, event, lambda late: Replacement(new, event, peer, late, leg))
     elif tries:
+        call.entering.append((event, new))
         call.start(AGAIN, "replace", [event, leg, new, tries - 1])
     else:
-        call.answer(event, 491)
+        entering.turn_away(call, event, new, 491)
+
+
+def begin_again(call: Call, data: list[Any]) -> None:
+    """Is there time for it now, and does it still want the place?"""
+    event, _, new, _ = data
+    if (event, new) in call.entering:
+        call.entering.remove((event, new))
+        begin(call, *data)
 
 
 def is_busy(call: Call, leg: Leg, peer: Leg) -> bool:
@@ -162,4 +169,4 @@ def is_busy(call: Call, leg: Leg, peer: Leg) -> bool:
 
 
 EVENTS = {Replacing: asked}
-TIMERS = {"replace": begin}
+TIMERS = {"replace": begin_again}

@@ -1,0 +1,61 @@
+"""Attended transfer when something else happens at the same moment."""
+
+from __future__ import annotations
+
+from tests.scenarios.switchroom import sdp
+from tests.scenarios.test_attended_transfer import Consultation, room_of_three
+
+HOLD = sdp("10.9.0.1", 6000, direction="sendonly")
+
+
+def on_its_way_to_hold() -> tuple[Consultation, int]:
+    """200 has just put 300 on hold, who has not answered that yet, and transfers."""
+    talk = Consultation()
+    hold = talk.again.send("INVITE", HOLD)
+    talk.order()
+    return talk, hold
+
+
+def test_who_stays_hangs_up_while_the_place_is_waited_for() -> None:
+    """200 and 300 talk on."""
+    talk, hold = on_its_way_to_hold()
+    talk.stays.send("BYE")
+    talk.pass_on()
+    talk.target.reply(200, sdp("10.9.0.3", 7000, direction="recvonly"))
+    talk.again.ack(number=hold)
+    count = len(talk.target.got)
+    talk.first.clock.run(1)
+    assert len(talk.target.got) == count and talk.second.call.phase == "answered"
+
+
+def test_the_target_hangs_up_while_its_place_is_waited_for() -> None:
+    """It is rung: the first call hears at once that there is no place any more."""
+    talk, _ = on_its_way_to_hold()
+    talk.target.send("BYE")
+    talk.second.settle()
+    talk.first.clock.run(1)
+    assert talk.second.ended and talk.first.inquiries[-1].called == "300"
+
+
+def test_a_phone_gives_up_while_it_waits_for_its_place() -> None:
+    room, dora, place = room_of_three()
+    hold = room.b.send("INVITE", HOLD)
+    dora.enter(place)
+    dora.cancel()
+    assert dora.statuses() == [487]
+    room.a.reply(200, sdp())
+    room.b.ack(number=hold)
+    room.clock.run(1)
+    assert dora.statuses() == [487] and "BYE" not in room.b.methods()
+    room.b.send("BYE")
+    room.settle()
+    assert room.row("b2")["sip_status"] == 487
+
+
+def test_the_call_ends_while_a_phone_waits_for_its_place() -> None:
+    room, dora, place = room_of_three()
+    room.b.send("INVITE", HOLD)
+    dora.enter(place)
+    room.a.send("BYE")
+    room.settle()
+    assert room.ended and dora.statuses() == [603] and room.row("b2")["sip_status"] == 603
