@@ -55,7 +55,7 @@ class MediaPlan:
             wanted |= {("b", self.families["b"]): None}
         self.asked = [
             (index, side, family)
-            for index in range(count)
+            for index in range(max(count, len(self.streams)))  # a line stays when it is not spoken of any more
             for side, family in wanted
             if index >= len(self.streams) or (side, family) not in self.streams[index].ports
         ]
@@ -87,7 +87,9 @@ class MediaPlan:
     def learn(self, side: Side, session: Session) -> bool:
         """Where `side` wants its streams, from its SDP; True when that differs from what was known."""
         changed = False
-        for stream, remote in zip(self.streams, remote_endpoints(session), strict=False):
+        remotes = remote_endpoints(session)
+        off = [None] * (len(self.streams) - len(remotes))  # who has come in the place of another may have fewer lines
+        for stream, remote in zip(self.streams, [*remotes, *off], strict=False):
             known = [remote.address, remote.port] if remote else None
             if stream.remotes[side] != known:
                 stream.remotes[side] = known

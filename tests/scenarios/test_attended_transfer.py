@@ -239,6 +239,20 @@ def test_another_family() -> None:
     talk.end()
 
 
+def test_another_family_and_fewer_lines() -> None:
+    """The second line is switched off, but it has to have ports of that family, too."""
+    talk = Consultation(lines=2, caller="2001:db8::9")
+    talk.order()
+    talk.target.reply(200, sdp("10.9.0.3", 7000, 0))
+    talk.pass_on()
+    assert talk.told() == ["100", "200"]
+    first, second = talk.second.connected[-1].streams
+    assert first[0][1] == second[0][1] == "2001:db8::7" and second[1] is second[3] is None
+    talk.stays.send("BYE")
+    talk.pass_on()
+    talk.end()
+
+
 def test_both_calls_after_a_restart() -> None:
     talk = Consultation()
     talk.connect()
