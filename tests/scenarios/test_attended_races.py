@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rayswitch.calls.events import Relocated
+from rayswitch.calls.features.relocation import LEAVES
 from tests.scenarios.switchroom import sdp
 from tests.scenarios.test_attended_transfer import Consultation, room_of_three
 
@@ -59,3 +61,19 @@ def test_the_call_ends_while_a_phone_waits_for_its_place() -> None:
     room.a.send("BYE")
     room.settle()
     assert room.ended and dora.statuses() == [603] and room.row("b2")["sip_status"] == 603
+
+
+def test_the_first_call_waits_for_new_ports_when_it_is_joined() -> None:
+    """It needs none; the former ones go back, and it can move again."""
+    talk = Consultation()
+    talk.order()
+    talk.first.media = "later"
+    talk.first.feed(Relocated(LEAVES))
+    talk.target.reply(200, sdp("10.9.0.3", 7000, codec="0"))
+    talk.pass_on()
+    talk.first.lease()
+    talk.stays.reply(200, sdp("10.0.0.1", 4000))
+    talk.first.clock.run(1)
+    talk.stays.reply(200, sdp("10.0.0.1", 4000))
+    talk.first.clock.run(1)
+    assert talk.first.call.moving == [] and talk.first.call.former is None and talk.first.leased == set()

@@ -96,6 +96,12 @@ def tell(call: Call, data: Any = None) -> None:
     exchange.retell(call, leg, told)
 
 
+def spared(call: Call) -> None:
+    """It needs no ports any more, be they asked for or not: the sides are told all the same."""
+    if call.moving:
+        call.start(AGAIN, "tell where")
+
+
 def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
     """It knows, or has left, or had something to say itself."""
     del data

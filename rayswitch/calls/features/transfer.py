@@ -22,7 +22,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rayswitch.calls import inside
 from rayswitch.calls.attempt import Attempt, Branch, Device, Goal
 from rayswitch.calls.carried import number_in, readable_session, user_part
-from rayswitch.calls.features import answer, branches, exchange, ports, release, reliable, routing, session_timer
+from rayswitch.calls.features import (
+    answer,
+    branches,
+    exchange,
+    ports,
+    release,
+    reliable,
+    relocation,
+    routing,
+    session_timer,
+)
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.media_plan import Bypass
 from rayswitch.calls.next_hop import family
@@ -193,6 +203,7 @@ def replace(call: Call, transfer: Transfer, leg: Leg) -> None:
     if inside.is_inside(leg.flow):  # the other call has ports for who stays
         release.give_back(call, call.media)
         call.media = Bypass(family(transfer.stays.flow))
+        relocation.spared(call)
     call.media.families[leg.side] = family(leg.flow)
     call.media.learn(leg.side, leg.sdp)
     ports.connect(call)
