@@ -176,9 +176,10 @@ class Phone:
         """How this phone names its dialog with the switch to somebody who is to take its place (RFC 3891)."""
         return f"{self.call_id};to-tag={self.peer_tag};from-tag={self.tag}"
 
-    def enter(self, replaces: str, body: bytes | None = None) -> None:
+    def enter(self, replaces: str, body: bytes | None = None, *headers: tuple[str, str]) -> None:
         """The first INVITE of a phone that takes a place in the call."""
-        request = self.message("INVITE", 1, sdp("10.9.0.7", 8000) if body is None else body, [("replaces", replaces)])
+        rows = [("replaces", replaces), *headers]
+        request = self.message("INVITE", 1, sdp("10.9.0.7", 8000) if body is None else body, rows)
         server = self.servers[1] = self.room.server(self)
         self.room.feed(Replacing(server, request, self.flow, "400", "Dora"))
 

@@ -404,3 +404,10 @@ def test_the_one_who_stays_hangs_up_meanwhile() -> None:
     assert dora.statuses() == [487] and room.b.methods()[-1] == "BYE"
     room.settle()
     assert room.ended and room.leased == set()
+
+
+def test_its_session_interval_is_too_short() -> None:
+    """RFC 4028 §9: an answer cannot make it longer."""
+    room, dora, place = room_of_three()
+    dora.enter(place, None, ("supported", "timer"), ("session-expires", "30"))
+    assert dora.statuses() == [422] and dora.last().get("min-se") == "90" and room.a.methods() == []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rayswitch.calls.carried import user_part
 from rayswitch.calls.effects import Respond
 from rayswitch.calls.events import Replacing
-from rayswitch.calls.features import entering, exchange, limits, release
+from rayswitch.calls.features import entering, exchange, limits, release, session_timer
 from rayswitch.calls.features.entering import DECLINED
 from rayswitch.calls.inside import is_inside
 from rayswitch.calls.leg import Leg
@@ -125,6 +125,10 @@ def refuse(call: Call, event: Replacing, status: int, reason: str | None = None,
 def enter(call: Call, event: Replacing, leg: Leg) -> None:
     """A half call of its own for the new one, in the record, too."""
     assert call.record is not None
+    brief = session_timer.too_brief(call, event.request)
+    if brief:
+        refuse(call, event, 422, headers=brief)
+        return
     request = event.request = event.request.copy()
     new = Leg(len(call.record.legs) + 1, event.flow)
     tag = call.ids.tag(call.id, new.index)
