@@ -127,3 +127,25 @@ def test_after_a_restart_nobody_knows_the_secret() -> None:
     room.b.reply(407, b"", challenge("n2"))
     room.settle()
     assert room.ended
+
+
+@pytest.mark.parametrize(("method", "body"), [("INVITE", sdp(direction="sendonly")), ("INFO", b"5")])
+def test_what_is_challenged_after_the_end_does_not_go_again(method: str, body: bytes) -> None:
+    room = talk(challenged=False)
+    room.a.send(method, body, ("content-type", "application/sdp" if method == "INVITE" else "application/dtmf"))
+    room.a.send("BYE")
+    room.b.reply(407, b"", challenge("n1"), to=-2)
+    assert room.b.methods() == ["INVITE", method, "BYE"]
+    room.b.reply(407, b"", challenge("n1"))
+    assert room.b.methods()[-1] == "BYE" and len(room.b.got) == 4
+    room.settle()
+    assert room.ended
+
+
+def test_a_challenge_that_crosses_the_cancel_is_the_end_of_it() -> None:
+    room = talk(challenged=False)
+    number = room.a.send("INVITE", sdp(direction="sendonly"))
+    room.a.cancel(number)
+    room.b.reply(407, b"", challenge("n1"))
+    assert room.b.methods() == ["INVITE", "INVITE"] and room.a.statuses(number) == [487]
+    assert room.call.phase == "answered" and room.call.exchange is None

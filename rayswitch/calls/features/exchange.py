@@ -34,7 +34,7 @@ class Exchange:
     own.
     """
 
-    __slots__ = ("asker", "cseq", "event", "gateway", "key", "late", "owed", "peer", "place")
+    __slots__ = ("asker", "cancelled", "cseq", "event", "gateway", "key", "late", "owed", "peer", "place")
 
     def __init__(
         self,
@@ -55,6 +55,8 @@ class Exchange:
         self.gateway = ""
         """Its client transaction, and where that is."""
         self.owed = owed
+        self.cancelled = False
+        """Has the asker given it up?"""
         self.place: Leg | None = None
         """Whose place the asker wants (see `replacing`)."""
 
@@ -87,6 +89,7 @@ class Exchange:
 
     def cancel(self, call: Call) -> None:
         """The asker's CANCEL goes to the peer, whose final answer decides (§9.1); 487 when it was not asked yet."""
+        self.cancelled = True
         if self.key in call.pending:
             call.out.append(CancelRequest(self.gateway, self.key, self.peer.flow, None))
         else:
@@ -279,6 +282,7 @@ def refused(call: Call, exchange: Exchange | None, response: Response) -> None:
     """The session stays as it was (§14.1); 481 and 408 mean that the peer is gone (§12.2.1.2)."""
     status = UNPASSABLE.get(response.status, response.status)
     if exchange is not None:
+        status = 487 if exchange.cancelled else status
         exchange.refuse(call, status, release.passed_failure(response, call.settings.domain))
     if response.status in (408, 481):
         release.end(call, "", response.status, "Peer gone")

@@ -37,11 +37,21 @@ def sign(leg: Leg, request: Request) -> None:
         leg.proof = rows
 
 
+def is_wanted(call: Call, key: int, method: str) -> bool:
+    """After the end only a BYE goes again (§15), an offer only while whoever made it waits for the answer."""
+    if method == "BYE" or call.phase == "ending":
+        return method == "BYE"
+    exchange = call.exchange
+    return method != "INVITE" or (exchange is not None and exchange.key == key and not exchange.cancelled)
+
+
 def goes_again(call: Call, key: int, waiting: Waiting, response: Response) -> bool:
     """Is the request `key` challenged, and sent again with the answer?"""
     then, leg, data, signed = waiting
     status, answering, dialog = response.status, leg.answering, leg.dialog
     if status not in CHALLENGES or signed is None or answering is None or dialog is None or leg.invite is not None:
+        return False
+    if not is_wanted(call, key, signed.request.method):
         return False
     offers = challenges(response)
     if (status in signed.met and not is_stale(offers)) or len(signed.met) == MOST_ANSWERS:
