@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rayswitch.calls.events import Relocated
 from rayswitch.calls.features.relocation import LEAVES
-from tests.scenarios.switchroom import sdp
+from tests.scenarios.switchroom import DOMAIN, Phone, Switchroom, ports_of, sdp
 from tests.scenarios.test_attended_transfer import Consultation, room_of_three
 
 HOLD = sdp("10.9.0.1", 6000, direction="sendonly")
@@ -77,3 +77,46 @@ def test_the_first_call_waits_for_new_ports_when_it_is_joined() -> None:
     talk.stays.reply(200, sdp("10.0.0.1", 4000))
     talk.first.clock.run(1)
     assert talk.first.call.moving == [] and talk.first.call.former is None and talk.first.leased == set()
+
+
+def phone(room: Switchroom, name: str, number: str, host: str) -> Phone:
+    """One more, which is registered as `number`."""
+    one = Phone(room, name, (host, 5070))
+    room.devices.append(one)
+    room.homes = {f"{number}@{DOMAIN}": [[one.uri, list(one.flow), []]]}
+    return one
+
+
+def test_both_of_the_new_two_transfer_at_once() -> None:
+    """100 to 500, 300 to 400; the news of 400 are on their way to 100 when 500 answers."""
+    talk = Consultation()
+    talk.connect()
+    eve, frank = phone(talk.first, "eve", "500", "10.9.0.50"), phone(talk.second, "frank", "400", "10.9.0.40")
+    talk.target.send("REFER", b"", ("refer-to", f"<sip:400@{DOMAIN}>"))
+    talk.stays.send("REFER", b"", ("refer-to", f"<sip:500@{DOMAIN}>"))
+    frank.reply(200, sdp("10.9.0.40", 9000, codec="8"))
+    talk.pass_on()
+    assert talk.stays.methods()[-1] == "INVITE"
+    eve.reply(200, sdp("10.9.0.50", 9100, codec="8"))
+    for _ in range(3):
+        talk.first.clock.run(5)
+        for one in (eve, frank):
+            for index in range(len(one.got)):
+                if one.keys[index] in one.room.call.pending:
+                    one.reply(200, sdp(one.host, 9100 if one is eve else 9000, codec="8"), to=index)
+    assert talk.first.call.phase == talk.second.call.phase == "answered"
+    for room, other, port in ((talk.first, talk.second, 9100), (talk.second, talk.first, 9000)):
+        (stream,) = room.connected[-1].streams
+        remotes = {stream[1][1], stream[3][1]}
+        assert port in remotes and remotes - {port} <= ports_of(other.connected[-1])
+
+
+def test_who_stays_says_500_because_he_is_busy() -> None:
+    """RFC 3261 §14.2: an INVITE of ours was open, and it comes again."""
+    talk = Consultation()
+    talk.order()
+    talk.target.reply(200, sdp("10.9.0.3", 7000, codec="0"))
+    talk.pass_on()
+    talk.stays.reply(500, b"", ("retry-after", "2"))
+    talk.first.clock.run(5)
+    assert talk.first.call.phase == "answered" and talk.stays.methods()[-2:] == ["INVITE", "INVITE"]

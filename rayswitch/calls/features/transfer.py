@@ -182,7 +182,7 @@ def won(call: Call, branch: Branch, response: Response) -> None:
     leg.number = asserted(response) if inside.is_inside(leg.flow) else leg.number
     call.ack(leg, leg.cseq)
     if call.exchange is not None:
-        call.exchange.refuse(call, 487)
+        call.exchange.refuse(call, 491)  # the asker may ask the new one
     notify(call, 200, "OK")
     if not transfer.gone:
         release.bye_to(call, transfer.leg, None)
@@ -225,11 +225,11 @@ def tell_again(call: Call, index: int) -> None:
 
 
 def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
-    """His answer: 491 means that he asks himself and is tried again, without him there is no call (§12.2.1.2, 14.1)."""
+    """His answer: when he is busy he is tried again, without him there is no call (§12.2.1.2, 14.1, 14.2)."""
     del data
     if call.phase != "answered":
         return
-    if response.status == 491:
+    if response.status == 491 or (response.status == 500 and response.has("retry-after")):
         call.start(BUSY, "tell", leg.index)
     elif response.status >= 300:
         release.end(call, "", response.status, "Transfer failed")
