@@ -411,3 +411,15 @@ def test_its_session_interval_is_too_short() -> None:
     room, dora, place = room_of_three()
     dora.enter(place, None, ("supported", "timer"), ("session-expires", "30"))
     assert dora.statuses() == [422] and dora.last().get("min-se") == "90" and room.a.methods() == []
+
+
+def test_there_are_no_ports_for_what_it_is_offered() -> None:
+    """It is refused, and its half call never was one; who stays has made an offer that gets no answer."""
+    room, dora, place = room_of_three()
+    dora.enter(place, b"")
+    room.media = "refused"
+    room.a.reply(200, sdp("10.0.0.1", 4000, 4002))
+    assert dora.statuses() == [503] and dora.methods() == []
+    assert room.a.methods()[-1] == room.b.methods()[-1] == "BYE"
+    room.settle()
+    assert room.row("b2")["sip_status"] == 503 and room.row()["marks"] == []

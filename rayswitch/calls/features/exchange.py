@@ -61,7 +61,7 @@ class Exchange:
         """Whose place the asker wants (see `replacing`)."""
 
     def agreed(self, call: Call) -> None:
-        """The peer has taken the offer, or has made one."""
+        """The peer has taken the offer, or has made one that there are ports for."""
 
     def introduces(self, call: Call) -> Rows:
         """What the asker's 200 says of the peer besides."""
@@ -250,7 +250,6 @@ def accepted(call: Call, exchange: Exchange, offer: Session | None, response: Re
         exchange.refuse(call, 488)
         return
     exchange.owed = exchange.late
-    exchange.agreed(call)
     peer.sdp = session
     if offer is not None:
         asker.sdp, session = offer, trimmed(session, len(offer.media))
@@ -264,6 +263,7 @@ def tell(call: Call, exchange: Exchange, session: Session) -> None:
     """The asker's 200, with the peer's SDP as ours."""
     asker, event = exchange.asker, exchange.event
     assert asker is not None and event is not None
+    exchange.agreed(call)
     body = answer.connect(call, exchange.peer, session)
     headers = [("contact", asker.contact(call.id)), *session_timer.agree(call, asker, event.request)]
     headers += [*exchange.introduces(call), *SDP_CONTENT]
