@@ -193,6 +193,10 @@ class Call:
         """The session id of what we say to this half call; our random part makes it unique (RFC 8866 §5.2)."""
         return int(self.id[-12:], 16) << 8 | leg.index
 
+    def pause(self, least: float, most: float) -> float:
+        """Seconds to wait after a collision: each call's own, or two that are joined would collide for ever."""
+        return least + int(self.id[-4:], 16) / 0xFFFF * (most - least)
+
     def save(self) -> None:
         """Journal the call as it stands."""
         self.out.append(fx.SaveCall(self.phase == "answered", self.snapshot()))

@@ -120,3 +120,19 @@ def test_who_stays_says_500_because_he_is_busy() -> None:
     talk.stays.reply(500, b"", ("retry-after", "2"))
     talk.first.clock.run(5)
     assert talk.first.call.phase == "answered" and talk.stays.methods()[-2:] == ["INVITE", "INVITE"]
+
+
+def test_both_calls_move_at_once() -> None:
+    """Their offers to each other cross (491), once."""
+    talk = Consultation()
+    talk.connect()
+    talk.first.feed(Relocated(""))
+    talk.second.feed(Relocated(""))
+    talk.pass_on()
+    for _ in range(30):
+        for one in (talk.stays, talk.target):
+            if one.keys[len(one.got) - 1] in one.room.call.pending:
+                one.reply(200, sdp(one.host, 4000 if one is talk.stays else 7000, codec="0"))
+        talk.first.clock.run(0.1)
+    for room in (talk.first, talk.second):
+        assert room.call.moving == [] and room.call.exchange is None

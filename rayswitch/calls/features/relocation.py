@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rayswitch.calls.media_plan import MediaPlan
     from rayswitch.sip.message import Response
 
-AGAIN = 0.3
-"""Seconds until the next attempt, when something else is under way."""
+AGAIN = 0.3, 0.6
+"""Seconds until the next attempt, when something else is under way, at least and at most."""
 NO_SUCH_DIALOG, PENDING = 481, (491, 500)
 LOST, LEAVES = "lost", "leaves"
 """What has become of its media gateway."""
@@ -51,7 +51,7 @@ def replace(call: Call, why: str) -> None:
     if call.phase != "answered" or media is None:
         return
     if not call.ports_free:
-        call.start(AGAIN, "ports elsewhere", why)
+        call.start(call.pause(*AGAIN), "ports elsewhere", why)
         return
     fresh = call.media = media.afresh()
     call.former = media if why == LEAVES else None
@@ -78,7 +78,7 @@ def connected(call: Call) -> None:
 def starved(call: Call, media: MediaPlan, why: str) -> None:
     """Nobody has ports for it: a moment later somebody may."""
     call.media, call.former = media, None
-    call.start(AGAIN, "ports elsewhere", why)
+    call.start(call.pause(*AGAIN), "ports elsewhere", why)
 
 
 def tell(call: Call, data: Any = None) -> None:
@@ -89,7 +89,7 @@ def tell(call: Call, data: Any = None) -> None:
         call.former = None
         return
     if call.exchange is not None or any(leg is None or leg.unacknowledged for leg in (call.a, call.b)):
-        call.start(AGAIN, "tell where")
+        call.start(call.pause(*AGAIN), "tell where")
         return
     side = call.moving.pop(0)
     leg = next(leg for leg in (call.a, call.b) if leg is not None and leg.side == side)
@@ -99,7 +99,7 @@ def tell(call: Call, data: Any = None) -> None:
 def spared(call: Call) -> None:
     """It needs no ports any more, be they asked for or not: the sides are told all the same."""
     if call.moving:
-        call.start(AGAIN, "tell where")
+        call.start(call.pause(*AGAIN), "tell where")
 
 
 def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
@@ -113,7 +113,7 @@ def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
     if response.status in PENDING:
         call.moving.append(leg.side)
         if call.moving == [leg.side]:  # the other side knows: nothing is left but to wait
-            call.start(AGAIN, "tell where")
+            call.start(call.pause(*AGAIN), "tell where")
             return
     call.save()
     tell(call)

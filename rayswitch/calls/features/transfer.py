@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from rayswitch.sip.events import RequestReceived
 
 HOPS = 69
-BUSY = 2.5
-"""Seconds after which the one who stays is told again, when he was busy (RFC 3261 §14.1: 2.1 to 4)."""
+BUSY = 2.1, 4.0
+"""Seconds after which the one who stays is told again, when he was busy (RFC 3261 §14.1)."""
 LIFETIME = 180
 """Seconds that a subscription to the progress is said to last: more than anybody lets ring."""
 FRAGMENT = ("content-type", "message/sipfrag;version=2.0")
@@ -212,7 +212,7 @@ def replace(call: Call, transfer: Transfer, leg: Leg) -> None:
 def tell(call: Call, stays: Leg) -> None:
     """A re-INVITE with what the target has answered, now or when he has time for it."""
     if call.exchange is not None or stays.unacknowledged is not None:
-        call.start(BUSY, "tell", stays.index)
+        call.start(call.pause(*BUSY), "tell", stays.index)
     else:
         exchange.retell(call, stays, told)
 
@@ -230,7 +230,7 @@ def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
     if call.phase != "answered":
         return
     if response.status == 491 or (response.status == 500 and response.has("retry-after")):
-        call.start(BUSY, "tell", leg.index)
+        call.start(call.pause(*BUSY), "tell", leg.index)
     elif response.status >= 300:
         release.end(call, "", response.status, "Transfer failed")
     else:
