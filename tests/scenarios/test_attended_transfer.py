@@ -112,6 +112,25 @@ def origin(body: bytes) -> tuple[str, str, int]:
     return user, session, int(version)
 
 
+def test_who_stays_wants_his_media_elsewhere_now() -> None:
+    """The target's call has his ports, and nobody else could tell it."""
+    talk = Consultation()
+    talk.order()
+    talk.target.reply(200, sdp("10.9.0.3", 7000, codec="0"))
+    talk.pass_on()
+    talk.stays.reply(200, sdp("10.0.0.1", 4444))
+    talk.pass_on()
+    assert talk.target.methods()[-1] == "INVITE"
+    talk.target.reply(200, sdp("10.9.0.3", 7000, codec="0"))
+    talk.pass_on()
+    (stream,) = talk.second.connected[-1].streams
+    assert sorted([stream[1], stream[3]]) == [["10.0.0.1", 4444], ["10.9.0.3", 7000]]
+    assert talk.first.call.exchange is talk.second.call.exchange is None
+    count = len(talk.target.got), len(talk.stays.got)
+    talk.first.clock.run(5)
+    assert (len(talk.target.got), len(talk.stays.got)) == count
+
+
 def test_requests_pass_between_the_new_two() -> None:
     talk = Consultation()
     talk.connect()

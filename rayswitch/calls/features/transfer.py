@@ -38,7 +38,8 @@ from rayswitch.calls.media_plan import Bypass
 from rayswitch.calls.next_hop import family
 from rayswitch.calls.privacy import asserted
 from rayswitch.calls.replaces import Replaces, in_uri
-from rayswitch.sdp.session import reopened
+from rayswitch.sdp.anchor import remote_endpoints
+from rayswitch.sdp.session import parse, reopened
 from rayswitch.sip.headers import NameAddr
 from rayswitch.sip.identifiers import tag_parts
 from rayswitch.sip.message import BadMessage, Request, Response
@@ -234,7 +235,17 @@ def told(call: Call, leg: Leg, data: Any, response: Response) -> None:
     elif response.status >= 300:
         release.end(call, "", response.status, "Transfer failed")
     else:
+        pass_answer(call, leg)
         call.save()
+
+
+def pass_answer(call: Call, leg: Leg) -> None:
+    """Past the switch the new one has to hear where `leg` wants its media, when that is not where it was before."""
+    other = call.peer_of(leg)
+    if leg.sdp is None or other is None or not isinstance(call.media, Bypass):
+        return
+    if remote_endpoints(leg.sdp) != remote_endpoints(parse(other.sdp_body))[: len(leg.sdp.media)]:
+        tell(call, other)
 
 
 def lost(call: Call, worst: Response, side: str) -> None:
