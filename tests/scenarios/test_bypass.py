@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rayswitch.calls.events import Relocated
 from rayswitch.calls.routing.route import Place, Route
 from tests.scenarios.switchroom import DOMAIN, Switchroom, sdp
 
@@ -130,3 +131,20 @@ def test_a_transfer_to_a_phone_that_does_not_want_it() -> None:
     room.a.reply(200, sdp("10.0.0.1", 4000))
     (stream,) = room.connected[-1].streams
     assert sorted([stream[1][1], stream[3][1]]) == [4000, 7000]
+
+
+def test_such_a_transfer_fails() -> None:
+    """The two send to each other as before, whatever they are told afterwards; the ports go back."""
+    room = room_past(devices=2)
+    target = room.devices[1]
+    room.homes = {
+        f"{number}@{DOMAIN}": [[phone.uri, list(phone.flow), []]]
+        for number, phone in (("200", room.b), ("300", target))
+    }
+    room.talk()
+    room.b.send("REFER", b"", ("refer-to", f"<sip:300@{DOMAIN}>"))
+    target.reply(486)
+    room.feed(Relocated(""))
+    assert said(room.a.got[-1].body) == said(ANSWER)
+    room.a.reply(200, sdp())
+    assert said(room.b.got[-1].body) == said(sdp()) and room.connected == [] and room.leased == set()

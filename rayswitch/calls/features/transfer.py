@@ -34,7 +34,7 @@ from rayswitch.calls.features import (
     session_timer,
 )
 from rayswitch.calls.leg import Leg
-from rayswitch.calls.media_plan import Bypass
+from rayswitch.calls.media_plan import Bypass, MediaPlan
 from rayswitch.calls.next_hop import family
 from rayswitch.calls.privacy import asserted
 from rayswitch.calls.replaces import Replaces, in_uri
@@ -77,13 +77,15 @@ class Target(NamedTuple):
 class Transfer:
     """`leg` transfers, `stays` is handed over to `target`; `event` names the subscription, "" without one."""
 
-    __slots__ = ("event", "gone", "leg", "returning", "stays", "target")
+    __slots__ = ("event", "gone", "leg", "media", "returning", "stays", "target")
 
-    def __init__(self, leg: Leg, stays: Leg, target: Target, event: str) -> None:
+    def __init__(self, leg: Leg, stays: Leg, target: Target, event: str, media: MediaPlan | None) -> None:
         self.leg = leg
         self.stays = stays
         self.target = target
         self.event = event
+        self.media = media
+        """How the two talk while the target is rung."""
         self.gone = False
         """Has `leg` hung up?"""
         self.returning = False
@@ -102,7 +104,7 @@ def refer(call: Call, leg: Leg, event: RequestReceived) -> None:
         return
     wanted = (event.request.get("refer-sub") or "").strip().lower() != "false"
     subscription = f"refer;id={event.request.cseq.number}" if leg.referred else "refer"
-    call.transfer = Transfer(leg, stays, target, subscription if wanted else "")
+    call.transfer = Transfer(leg, stays, target, subscription if wanted else "", call.media)
     leg.referred = True
     call.answer(event, 202, headers=[("contact", leg.contact(call.id)), *(() if wanted else (NOT_SUBSCRIBED,))])
     notify(call, 100, "Trying")
@@ -260,11 +262,19 @@ def lost(call: Call, worst: Response, side: str) -> None:
     notify(call, worst.status, worst.reason)
     if not transfer.gone:
         call.transfer = None
+        stay_past(call, transfer.media)
     elif transfer.returning:
         release.end(call, "", worst.status, "Transfer failed")
     else:
         transfer.returning = True
         begin(call, transfer, Target(transfer.leg.number))
+
+
+def stay_past(call: Call, before: MediaPlan | None) -> None:
+    """The two send to each other as before: ports that were for the target would only cut them off."""
+    if isinstance(before, Bypass) and call.media is not None and not call.media.connected:
+        release.give_back(call, call.media)
+        call.media = before
 
 
 def left(call: Call, leg: Leg) -> bool:
