@@ -119,7 +119,7 @@ class Call:
         self.pending: dict[int, Waiting] = {}
         self.serial = 0
         self.strays: dict[tuple[str, str], Leg] = {}
-        """Half calls that were answered in vain and sent home, by their Call-ID and remote tag."""
+        """Half calls that were sent home, answered in vain or not, by their Call-ID and remote tag."""
         self.former: MediaPlan | None = None
         """Ports that it had before it moved, until both sides know."""
         self.moving: list[str] = []
@@ -143,7 +143,7 @@ class Call:
         """Is nothing expected any more: no response, no port, no ACK that a BYE waits for?"""
         if self.pending or not self.ports_free:
             return False
-        return all(leg is None or leg.unacknowledged is None for leg in (self.a, self.b))
+        return all(leg is None or leg.unacknowledged is None for leg in (self.a, self.b, *self.strays.values()))
 
     @property
     def ports_free(self) -> bool:

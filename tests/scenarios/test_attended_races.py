@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rayswitch.calls.events import Relocated
 from rayswitch.calls.features.relocation import LEAVES
 from tests.scenarios.switchroom import DOMAIN, Phone, Switchroom, ports_of, sdp
@@ -136,3 +138,17 @@ def test_both_calls_move_at_once() -> None:
         talk.first.clock.run(0.1)
     for room in (talk.first, talk.second):
         assert room.call.moving == [] and room.call.exchange is None
+
+
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_who_transfers_has_not_acknowledged_his_hold(acknowledges: bool) -> None:
+    """The BYE waits for his ACK (RFC 3261 §15), and comes."""
+    talk = Consultation()
+    hold = talk.orders.send("INVITE", HOLD)
+    talk.stays.reply(200, sdp(direction="recvonly"))
+    talk.connect()
+    assert "BYE" not in talk.orders.methods()
+    if acknowledges:
+        talk.orders.ack(number=hold)
+    talk.first.clock.run(33)
+    assert talk.orders.methods().count("BYE") == 1 and talk.first.call.phase == "answered"

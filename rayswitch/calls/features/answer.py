@@ -7,6 +7,7 @@ the caller's, which carries the answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.attempt import Branch
@@ -19,7 +20,7 @@ from rayswitch.sdp.anchor import common_codec_names
 from rayswitch.sdp.session import Session
 from rayswitch.sip.dialog import Dialog
 from rayswitch.sip.events import AckReceived
-from rayswitch.sip.message import Response, respond
+from rayswitch.sip.message import Request, Response, respond
 
 if TYPE_CHECKING:
     from rayswitch.calls.call import Call
@@ -119,7 +120,7 @@ def promise(call: Call, leg: Leg, server: Any, response: Response, cseq: int) ->
 
 def again(call: Call, data: list[int]) -> None:
     """T1, 2 T1, 4 T1 … up to T2 = 8 T1; the end after 64 T1."""
-    leg, t1 = call.leg(data[0]), call.settings.t1
+    leg, t1 = call.leg(data[0]) or leaving(call, lambda leg: leg.index == data[0]), call.settings.t1
     waiting = leg.unacknowledged if leg else None
     if leg is None or waiting is None or waiting.cseq != data[1]:
         return
@@ -127,7 +128,8 @@ def again(call: Call, data: list[int]) -> None:
     left = GIVE_UP * t1 - waiting.waited
     if left <= 0:
         leg.unacknowledged = None
-        release.end(call, "", 408, "No ACK")
+        if call.leg(leg.index) is leg:
+            release.end(call, "", 408, "No ACK")
         release.overdue(call, leg, waiting)
         return
     waiting.interval = min(2 * waiting.interval, 8 * t1, left)
@@ -163,7 +165,7 @@ def resumed(call: Call) -> None:
 
 def acknowledged(call: Call, event: AckReceived) -> None:
     """The ACK of one of our 2xx; with a late offer it carries the answer."""
-    leg = call.leg_of(event.request)
+    leg = call.leg_of(event.request) or leaving(call, lambda leg: is_from(leg, event.request))
     if leg is None or leg.unacknowledged is None or event.request.cseq.number != leg.unacknowledged.cseq:
         return
     waiting, leg.unacknowledged = leg.unacknowledged, None
@@ -173,6 +175,16 @@ def acknowledged(call: Call, event: AckReceived) -> None:
     release.overdue(call, leg, waiting)
     if call.exchange is not None and call.exchange.late and call.exchange.asker is leg:
         call.exchange.completed(call, event.request)
+
+
+def leaving(call: Call, fits: Callable[[Leg], bool]) -> Leg | None:
+    """One that is in the call no more, and whose BYE waits for an ACK."""
+    return next((leg for leg in call.strays.values() if leg.unacknowledged and fits(leg)), None)
+
+
+def is_from(leg: Leg, request: Request) -> bool:
+    """Is it in this dialog?"""
+    return leg.dialog is not None and leg.dialog.matches(request)
 
 
 def repeated(call: Call, response: Response) -> None:

@@ -132,6 +132,7 @@ def bye_to(call: Call, leg: Leg, reason: str | None) -> None:
     waiting = leg.unacknowledged
     if waiting is not None:
         waiting.bye, waiting.reason = True, reason
+        call.strays[(leg.dialog.call_id, leg.dialog.remote_tag)] = leg  # its place in the call may be another's
         return
     headers = [("reason", reason)] if reason else []
     call.send(leg, leg.dialog.request("BYE", None, headers), said_bye)
