@@ -50,6 +50,7 @@ from rayswitch.calls.features import (
     table,
     transfer,
 )
+from rayswitch.calls.features.entering import Entering
 from rayswitch.calls.features.proving import Signed
 from rayswitch.calls.leg import UNSEEN, Leg
 from rayswitch.calls.media_plan import MediaPlan
@@ -109,8 +110,8 @@ class Call:
         self.held: list[list[Any]] = []
         """What this call is counted for (see `limits`)."""
         self.exchange: exchange.Exchange | None = None
-        self.entering: list[tuple[Replacing, Leg]] = []
-        """INVITEs that wait until the place they want can be taken, each with its half call."""
+        self.entering: list[Entering] = []
+        """INVITEs that wait until the place they want can be taken."""
         self.transfer: transfer.Transfer | None = None
         self.media: MediaPlan | None = None
         self.wish: ports.Wish | None = None

@@ -152,3 +152,48 @@ def test_who_transfers_has_not_acknowledged_his_hold(acknowledges: bool) -> None
         talk.orders.ack(number=hold)
     talk.first.clock.run(33)
     assert talk.orders.methods().count("BYE") == 1 and talk.first.call.phase == "answered"
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_the_target_has_an_offer_of_its_own(hangs_up: bool) -> None:
+    """491: it is asked again (RFC 3261 §14.1), be 200 still there or not."""
+    talk = Consultation()
+    talk.order()
+    if hangs_up:
+        talk.again.send("BYE")
+    talk.target.reply(491)
+    talk.first.clock.run(5)
+    assert talk.told() == ["100"] and talk.target.methods() == ["INVITE"] * 3
+    talk.target.reply(200, sdp("10.9.0.3", 7000, codec="0"))
+    talk.pass_on()
+    assert talk.told() == ["100", "200"] and talk.again.methods() == ([] if hangs_up else ["BYE"])
+
+
+def test_a_target_that_is_always_busy() -> None:
+    talk = Consultation()
+    talk.order()
+    for _ in range(3):
+        talk.target.reply(491)
+        talk.first.clock.run(5)
+    assert talk.told() == ["100", "491"] and talk.first.call.phase == talk.second.call.phase == "answered"
+
+
+def test_who_transfers_hangs_up_while_the_place_is_waited_for() -> None:
+    """His hold is answered to nobody; the target is not disturbed by his BYE."""
+    talk, hold = on_its_way_to_hold()
+    bye = talk.again.send("BYE")
+    assert talk.again.statuses(bye) == [200] and talk.again.statuses(hold) == [487]
+    talk.target.reply(200, sdp("10.9.0.3", 7000, direction="recvonly"))
+    talk.first.clock.run(0.3)
+    assert "BYE" not in talk.target.methods()
+    talk.target.reply(200, sdp("10.9.0.3", 7000, codec="0"))
+    talk.pass_on()
+    assert talk.told() == ["100", "200"] and talk.stays.got[-1].method == "INVITE" and talk.again.methods() == []
+
+
+def test_he_does_so_and_nobody_comes() -> None:
+    talk, _ = on_its_way_to_hold()
+    talk.again.send("BYE")
+    talk.stays.send("BYE")
+    talk.pass_on()
+    assert talk.target.methods()[-1] == "BYE" and talk.second.call.phase == "ending"

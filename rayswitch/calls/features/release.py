@@ -47,7 +47,7 @@ def bye(call: Call, leg: Leg, event: RequestReceived) -> None:
 
 def is_replaced(call: Call, leg: Leg) -> bool:
     """Is his place being taken by somebody else?"""
-    return call.exchange is not None and call.exchange.left(leg)
+    return (call.exchange is not None and call.exchange.left(leg)) or entering.left(call, leg)
 
 
 def cancelled(call: Call, event: CancelReceived) -> None:

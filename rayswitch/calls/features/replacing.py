@@ -11,13 +11,13 @@ that wants it so, because its transfer was ordered too early, this call is given
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rayswitch.calls.carried import user_part
 from rayswitch.calls.effects import Respond
 from rayswitch.calls.events import Replacing
 from rayswitch.calls.features import entering, exchange, limits, release, session_timer
-from rayswitch.calls.features.entering import DECLINED
+from rayswitch.calls.features.entering import DECLINED, Entering
 from rayswitch.calls.inside import is_inside
 from rayswitch.calls.leg import Leg
 from rayswitch.calls.next_hop import family
@@ -32,26 +32,29 @@ AGAIN = 0.2
 TRIES = 25
 """Seconds between two looks at a call that is busy with an offer, and how often: who transfers has just put it on
 hold."""
+GLARE, COLLISION = (2.1, 4.0), 10
+"""Seconds after which the one who stays is asked again when he has an offer of his own, and how many looks that
+counts for."""
 
 
 class Replacement(exchange.Exchange):
-    """The exchange that ends with `asker` in the `place` of another; `gone`: that one has hung up meanwhile."""
+    """The exchange that ends with `asker` in the `place` of another."""
 
-    __slots__ = ("gone",)
+    __slots__ = ("entry",)
 
     place: Leg
 
-    def __init__(self, asker: Leg, event: Replacing, peer: Leg, late: bool, place: Leg) -> None:
-        super().__init__(asker, event, peer, late)
-        self.place = place
-        self.gone = False
+    def __init__(self, entry: Entering, peer: Leg, late: bool) -> None:
+        super().__init__(entry.new, entry.event, peer, late)
+        self.place = entry.leg
+        self.entry = entry
 
     def agreed(self, call: Call) -> None:
         """The one who stays has said yes."""
         new, leg = self.asker, self.place
         assert new is not None and call.record is not None and call.media is not None
         call.record.legs[new.index - 1][2] = 200
-        if not self.gone:
+        if not self.entry.gone:
             release.bye_to(call, leg, None)
         if leg is call.a:
             call.a = new
@@ -68,16 +71,21 @@ class Replacement(exchange.Exchange):
 
     def left(self, leg: Leg) -> bool:
         """He does what he would have been told to do."""
-        self.gone = self.gone or leg is self.place
+        self.entry.gone = self.entry.gone or leg is self.place
         return leg is self.place
 
     def refuse(self, call: Call, status: int, headers: exchange.Rows = ()) -> None:
-        """It fails; without the one whose place it was there is no call."""
+        """It fails, unless the one who stays only has an offer of his own under way (RFC 3261 §14.1); without the one
+        whose place it was there is no call."""
         assert self.asker is not None and call.record is not None
+        if status == 491 and self.entry.tries >= COLLISION and call.phase == "answered":
+            call.exchange = None
+            entering.wait(call, self.entry, call.pause(*GLARE), COLLISION)
+            return
         row = call.record.legs[self.asker.index - 1]
         row[2] = row[2] or status
         super().refuse(call, status, headers)
-        if self.gone:
+        if self.entry.gone:
             release.end(call, self.place.side, 200, "BYE", spare=self.place)
 
 
@@ -141,29 +149,28 @@ def enter(call: Call, event: Replacing, leg: Leg) -> None:
     new.side, new.number, new.rights = leg.side, event.caller, event.rights
     new.hear(request)
     call.record.legs.append([new.index, new.dialog.target, 0])
-    begin(call, event, leg, new, TRIES)
+    begin(call, Entering(event, leg, new, TRIES))
 
 
-def begin(call: Call, event: Replacing, leg: Leg, new: Leg, tries: int) -> None:
+def begin(call: Call, entry: Entering) -> None:
     """Its offer to the one who stays, as soon as nothing else is under way."""
+    leg = entry.leg
     peer = call.peer_of(leg)
     if call.phase != "answered" or peer is None or call.leg(leg.index) is not leg:
-        entering.turn_away(call, event, new, DECLINED)
+        entering.turn_away(call, entry, DECLINED)
     elif not is_busy(call, leg, peer):
-        exchange.begin(call, event, lambda late: Replacement(new, event, peer, late, leg))
-    elif tries:
-        call.entering.append((event, new))
-        call.start(AGAIN, "replace", [event, leg, new, tries - 1])
+        exchange.begin(call, entry.event, lambda late: Replacement(entry, peer, late))
+    elif entry.tries:
+        entering.wait(call, entry, AGAIN)
     else:
-        entering.turn_away(call, event, new, 491)
+        entering.turn_away(call, entry, 491)
 
 
-def begin_again(call: Call, data: list[Any]) -> None:
+def begin_again(call: Call, entry: Entering) -> None:
     """Is there time for it now, and does it still want the place?"""
-    event, _, new, _ = data
-    if (event, new) in call.entering:
-        call.entering.remove((event, new))
-        begin(call, *data)
+    if entry in call.entering:
+        call.entering.remove(entry)
+        begin(call, entry)
 
 
 def is_busy(call: Call, leg: Leg, peer: Leg) -> bool:
