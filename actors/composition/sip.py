@@ -54,11 +54,8 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     await asyncio.to_thread(parts.refresh)
     directory = DirectoryFeed(config, links, parts.recall)
     await asyncio.to_thread(directory.load)
-    authenticator = await authenticator_of(parts, directory)
-    unanswered = Unanswered(me, gateway, links, parts.calls.exists, authenticator.tag)
-    callers = Callers(authenticator, directory.directory, gateway)
-    callers.wall = parts.wall
-    callers.write = lambda rows: parts.writes.append(*map(writes.add_cdr, rows))
+    callers = callers_of(parts, directory, gateway, await authenticator_of(parts, directory))
+    unanswered = Unanswered(me, gateway, links, parts.calls.exists, callers.authenticator.tag)
     front = Front(gateway, me, callers, parts.location, parts.calls, unanswered, parts.wall)
     router = Router(directory.directory, parts.outgoing, gateway.sockets.outline, Random().random)
     router.serve(links)
@@ -66,7 +63,7 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
     lines = front.lines = Lines(ground, parts.line_homes)
     parts.outgoing.serve(lines)
     callers.look_up(ground)
-    protection = Protection(config, gateway, authenticator, peers, links, parts.recall, parts.wall)
+    protection = Protection(config, gateway, callers.authenticator, peers, links, parts.recall, parts.wall)
     directory.follow(protection.listed)
     directory.follow(router.changed)
     directory.follow(callers.changed)
@@ -99,6 +96,16 @@ async def sip_process(me: str, config: Config, links: Links, feed: MemberFeed) -
         return figures | counted(front, calls, registrations)
 
     return Process(gateway.listeners(), status, drain, close)
+
+
+def callers_of(
+    parts: StoredParts, directory: DirectoryFeed, gateway: SipGateway, authenticator: Authenticator
+) -> Callers:
+    """Who calls; strangers that are refused are recorded."""
+    callers = Callers(authenticator, directory.directory, gateway)
+    callers.wall = parts.wall
+    callers.write = lambda rows: parts.writes.append(*map(writes.add_cdr, rows))
+    return callers
 
 
 async def authenticator_of(parts: StoredParts, directory: DirectoryFeed) -> Authenticator:

@@ -62,8 +62,9 @@ from rayswitch.sip.identifiers import Identifiers, tag_parts
 from rayswitch.sip.message import Request, Response, respond
 
 Then = Callable[["Call", Leg, Any, Response], None]
-Waiting = tuple[Then, Leg, Any, "Signed | None"]
 """What goes on when a response to one of our requests is there: (call, leg, data, response)."""
+Waiting = tuple[Then, Leg, Any, "Signed | None"]
+"""A request of ours that has no final response yet: what goes on, its half call and data, and what was signed."""
 
 
 @dataclass(slots=True)
