@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from tests.interop.audio import make_tone
+from tests.interop.audio import make_tone, seconds_of_tone
 from tests.interop.ports import free_port
 
 Event = dict[str, Any]
@@ -79,7 +79,8 @@ class Baresip:
     def _write_config(self, password: str, transport: str, tone: int, answer: str) -> None:
         literal = f"[{self._address}]" if ":" in self._address else self._address
         make_tone(self._folder / "tone.wav", tone, seconds=60)
-        rtp = free_port(self._address, span=20)
+        first = free_port(self._address, span=20)
+        self.media_ports = range(first, first + 20)
         (self._folder / "config").write_text(
             _CONFIG.format(
                 listen=f"{literal}:{free_port(self._address)}",
@@ -88,7 +89,7 @@ class Baresip:
                 control=f"127.0.0.1:{self._control}",
                 tone=self._folder / "tone.wav",
                 folder=self._folder,
-                rtp=f"{rtp}-{rtp + 19}",
+                rtp=f"{first}-{first + 19}",
             )
         )
         (self._folder / "accounts").write_text("")
@@ -205,13 +206,33 @@ class Baresip:
         """End the call, or refuse the one that rings."""
         self._command("hangup")
 
+    def wait_log(self, text: str, timeout: float = 15.0) -> None:
+        """Await that baresip has printed `text`."""
+        deadline = time.monotonic() + timeout
+        while text not in self.log():
+            assert time.monotonic() < deadline, f"phone {self.number}: no {text!r}\n{self.log()[-3000:]}"
+            time.sleep(0.02)
+
     def log(self) -> str:
         """What baresip printed, its messages among it, but for the clock that it shows."""
         return re.sub(r"\r*\[[^\]\r\n]*\] audio=[^\r\n]*", "", (self._folder / "log").read_text(errors="replace"))
 
+    def hear(self, tone: int, seconds: float, timeout: float = 15.0) -> None:
+        """Await that a call, this one or an earlier, has let us hear `tone` (Hz) for `seconds`."""
+        deadline = time.monotonic() + timeout
+        while (longest := max((seconds_of_tone(path, tone) for path in self._recordings()), default=0.0)) < seconds:
+            assert time.monotonic() < deadline, (
+                f"phone {self.number}: {longest:.2f} s of {tone} Hz, wanted {seconds} s\n{self.log()[-3000:]}"
+            )
+            time.sleep(0.1)
+
+    def _recordings(self) -> list[Path]:
+        """From the shortest to the longest."""
+        return sorted(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_size)
+
     def heard(self) -> Path:
         """The recording of the longest call so far; call it after the call ended."""
-        recordings = sorted(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_size)
+        recordings = self._recordings()
         assert recordings, f"phone {self.number} recorded nothing:\n{self.log()[-2000:]}"
         return recordings[-1]
 
