@@ -15,6 +15,10 @@ from tests.interop.switch import DOMAIN, Switch, users
 
 pytestmark = pytest.mark.parametrize("switch", [{"placement": "actor"}], indirect=True, ids=["actor"])
 CALLER, CALLEE, *OTHERS = users(300, 10)
+COLD = 0.3
+"""Seconds; Ray needs more for a new actor on a machine with nothing else to do."""
+JOURNALLED = 0.5
+"""Seconds after which an answered call is in the journal for sure (its window is 25 ms)."""
 AOR = f"{CALLEE.number}@{DOMAIN}"
 
 
@@ -63,15 +67,18 @@ def test_ray_has_them_by_name(warm: Switch, phones: tuple[Agent, Agent]) -> None
     assert [row["state"] for row in ray_view.actors(warm) if row["name"] == name] == ["DEAD"]
 
 
-def test_a_call_from_the_warm_pool_is_as_quick_as_any(warm: Switch, phones: tuple[Agent, Agent]) -> None:
+def test_a_call_from_the_warm_pool_waits_for_no_process(warm: Switch, phones: tuple[Agent, Agent]) -> None:
     warm.await_warm()
     took = []
     for _ in range(3):
+        idle = {int(row["pid"]) for row in warm.processes("call/") if ", idle" in row["role"]}
         begun = time.monotonic()
         call = dial(phones[0])
         took.append(time.monotonic() - begun)
+        (entity,) = (row for row in warm.json("actors") if row["kind"] == "call")
+        assert pid(warm, f"call/{entity['key']}, busy") in idle
         assert call.bye().status == 200
-    assert min(took) < 0.1, took
+    assert min(took) < COLD, took
     warm.await_warm()
 
 
@@ -82,7 +89,7 @@ def test_kill_9_of_its_process(warm: Switch, phones: tuple[Agent, Agent], whose:
     warm.await_warm()
     call = dial(caller)
     other = callee.incoming.get(timeout=5)
-    time.sleep(0.1)  # an answered call is in the journal a moment later
+    time.sleep(JOURNALLED)
     name = f"call/{call.remote.partition('tag=')[2].rpartition('.')[0]}" if whose == "call" else f"registration/{AOR}"
     found = process(warm, f"{name}, busy")
     assert found is not None
