@@ -39,6 +39,7 @@ wheel: $(VENV)/.run
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 soak: $(VENV)/.dev tools
+	$(BIN)/python -m pytest -q --hypothesis-profile=random tests/rayswitch tests/scenarios
 	$(BIN)/python -m benchmarks.outage
 	$(BIN)/python -m benchmarks.soak
 

@@ -177,7 +177,7 @@ class Storm:
         self.room.settle()
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from([sdp(), sdp(), sdp("10.0.0.1", 4000, 4002), b""]),
     st.sampled_from(["at once", "at once", "later", "refused"]),
@@ -206,7 +206,7 @@ def judge(storm: Storm) -> None:
     assert len(set(finals)) == 1, finals
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([sdp(), b""]), st.lists(STEPS, max_size=15))
 def test_any_order_and_a_restart(offer: bytes, steps: list[tuple[object, ...]]) -> None:
     storm = Storm(offer, "at once")
@@ -226,7 +226,7 @@ def test_any_order_and_a_restart(offer: bytes, steps: list[tuple[object, ...]]) 
 TALK = (("reply", 1, 200, sdp("10.9.0.1", 6000), 0), ("ack", 0, b""))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(0, 1), STEPS), max_size=6),
     st.lists(st.tuples(st.integers(0, 1), STEPS), max_size=20),

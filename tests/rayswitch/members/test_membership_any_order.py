@@ -11,7 +11,7 @@ HOSTS = [f"{letter}{n}" for letter in "sm" for n in range(4)]
 WHAT = ["greet", "again", "down", "wait", "drain", "undrain", "leave", "remove", "carried", "free", "dies", "ray"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_whatever_happens_everything_has_one_owner(data: st.DataObject) -> None:
     board, epochs = three_nodes(), dict.fromkeys(HOSTS, EPOCH)

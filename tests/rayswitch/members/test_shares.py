@@ -218,7 +218,7 @@ HOSTS = ["s0", "s1", "s2", "s3"]
 WHAT = ["register", "register", "forget", "hear", "hear", *["step"] * 3, "mark", "mark", "note", "change", "die", "die"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_one_home_answers_for_a_key_and_knows_the_latest(data: st.DataObject) -> None:
     world = World()

@@ -160,7 +160,7 @@ EXTENSIONS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(CALLED, max_size=4), st.lists(BLOCKS, max_size=4), st.lists(EXTENSIONS, max_size=4))
 def test_what_is_written_reads_as_the_same(
     called: list[CalledNumber], blocks: list[Block], extensions: list[Extension]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rayswitch.sip.dialog import Dialog
@@ -71,7 +71,6 @@ def test_torture_messages_that_are_legal(data: bytes, flow: Flow) -> None:
     bear(data, flow)
 
 
-@settings(deadline=None)
 @given(messages.torn().filter(readable), FLOWS)
 def test_torn_messages_that_are_still_legal(data: bytes, flow: Flow) -> None:
     bear(data, flow)

@@ -171,7 +171,7 @@ def walk(station: Station, method: str, flow: Flow, sent: Request, steps: Any) -
             station.expired((EVENTS[-1 - status % 13], status % 7))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(["INVITE", "OPTIONS"]), st.sampled_from([UDP, TCP]), moves)
 def test_any_order_of_events(method: str, flow: Flow, steps: Any) -> None:
     """Nothing raises, each key has one outcome, the last response stays the last, and nothing is left in the end."""
@@ -214,7 +214,7 @@ def settle(station: Station) -> None:
     station.clock.run()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from([100, 180, 200, 404]), min_size=1, max_size=8), st.sampled_from([UDP, TCP]))
 def test_repeated_responses_cause_no_more_than_one_transmission_each(statuses: list[int], flow: Flow) -> None:
     """An ACK for each failure at most: no storm can be started from outside."""

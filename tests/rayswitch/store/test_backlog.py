@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rayswitch.store import Write
@@ -109,7 +109,6 @@ class Killed(BaseException):
     """The process ends in the middle of a write."""
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(0, 3000), st.integers(1, 5))
 def test_a_crash_at_any_byte_leaves_what_was_appended_and_a_beginning_of_the_rest(
     tmp_path_factory: pytest.TempPathFactory, groups: list[int], budget: int, most: int

@@ -167,7 +167,7 @@ class Travel(RuleBasedStateMachine):
 
 
 TestTravel = Travel.TestCase
-TestTravel.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestTravel.settings = settings(max_examples=150, stateful_step_count=40)
 
 
 def test_a_group_is_late_when_it_is_under_way_for_too_long() -> None:

@@ -1,6 +1,6 @@
 """Frames: whatever happened to the file, what is read is a beginning of what was written, or all of it."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rayswitch.store import Write
@@ -14,7 +14,6 @@ def read(data: bytes) -> list[Write]:
     return [write for write, _ in records(data)]
 
 
-@settings(deadline=None)
 @given(st.lists(writes, max_size=8))
 def test_what_was_written_is_read(written: list[Write]) -> None:
     data = b"".join(map(framed, written))
@@ -24,7 +23,6 @@ def test_what_was_written_is_read(written: list[Write]) -> None:
     assert [write for end in [0, *ends[:-1]] for write, _ in list(records(data, end))[:1]] == written
 
 
-@settings(deadline=None)
 @given(st.lists(writes, max_size=6), st.data())
 def test_any_cut_leaves_whole_records_from_the_beginning(written: list[Write], data: st.DataObject) -> None:
     whole = b"".join(map(framed, written))
@@ -36,7 +34,6 @@ def test_any_cut_leaves_whole_records_from_the_beginning(written: list[Write], d
     assert padded == written[: len(padded)] and len(padded) - len(found) in (0, 1), "a tail of zeros may come back"
 
 
-@settings(deadline=None)
 @given(st.lists(writes, min_size=1, max_size=6), st.data())
 def test_a_changed_byte_ends_it_there(written: list[Write], data: st.DataObject) -> None:
     whole = bytearray(b"".join(map(framed, written)))
@@ -47,7 +44,6 @@ def test_a_changed_byte_ends_it_there(written: list[Write], data: st.DataObject)
     assert found == written[:before]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_without_harm(data: bytes) -> None:
     for _, end in records(data):

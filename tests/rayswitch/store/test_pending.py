@@ -1,7 +1,7 @@
 """What waits for the database, seen together with what is in it: as if it had arrived."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rayswitch.store import Store, Write, add_cdr, drop_binding, drop_call, put_binding, put_call
@@ -17,7 +17,6 @@ writes = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(writes, max_size=12), st.lists(writes, max_size=12))
 def test_it_is_what_the_database_will_be(
     tmp_path_factory: pytest.TempPathFactory, before: list[Write], waiting: list[Write]
