@@ -25,9 +25,17 @@ from rayswitch.sip.events import (
 from rayswitch.sip.flow import Flow
 from rayswitch.sip.identifiers import MAGIC, Identifiers
 from rayswitch.sip.machine import TERMINATED, Effects, Machine, Timers, kind_of
-from rayswitch.sip.message import Request, Response, respond
+from rayswitch.sip.message import BadMessage, Request, Response, respond
 from rayswitch.sip.response_address import response_flow
 from rayswitch.sip.server_machines import InviteServer, OtherServer, Server
+
+
+def is_for_another(response: Response) -> bool:
+    """Does more than our Via stand in it, readable or not (§8.1.3.3)?"""
+    try:
+        return len(response.values("via")) > 1
+    except BadMessage:
+        return True
 
 
 class TransactionLayer:
@@ -60,8 +68,8 @@ class TransactionLayer:
         return out
 
     def _response(self, response: Response, flow: Flow, out: Effects) -> None:
-        if len(response.values("via")) > 1:
-            return  # §8.1.3.3: it was meant for somebody else
+        if is_for_another(response):
+            return
         client = self.clients.get((response.via.branch, response.cseq.method))
         if client is not None:
             self._step(client, kind_of(response.status), response, out)

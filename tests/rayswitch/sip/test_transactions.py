@@ -102,10 +102,12 @@ def test_a_response_with_a_second_via_is_dropped() -> None:
     """§8.1.3.3"""
     station = Station()
     sent = station.request("k", outgoing())
-    for add in ("row", "comma"):
+    for add in ("row", "unreadable", "comma"):
         response = answer(sent, 180)
         if add == "row":
             response.add("via", "SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx")
+        elif add == "unreadable":
+            response.add("via", '" SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx')
         else:
             response.set("via", f"{response.get('via')}, SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx")
         assert station.receive(response) == []
