@@ -181,7 +181,7 @@ def test_a_message_that_was_begun_must_be_finished() -> None:
 def test_idle_connections_are_closed_and_others_kept() -> None:
     async def main(wheel: Wheel) -> None:
         async with (
-            opened(wheel, limits=TcpLimits(idle=0.6)) as (made, got, address),
+            opened(wheel, limits=TcpLimits(idle=0.6, half_open=0.2)) as (made, got, address),
             peer(address) as (idle, first),
             peer(address) as (_, second),
         ):
