@@ -50,40 +50,55 @@ class LinkListener:
         self._told = 0.0
         self._second, self._strangers = 0, 0  # how many in this second
         self._socket: socket.socket | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._accepted: set[socket.socket] = set()
+        """Those that are no transport's yet."""
 
     def open(self, address: str, ports: Iterable[int]) -> int:
         """Listen on the first of `ports` that is free; returns it. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self._socket = _bound(address, ports)
-        self._spawn(self._accepting(self._socket))
+        self._listen(self._socket)
         port: int = self._socket.getsockname()[1]
         return port
 
     def close(self) -> None:
         """Listen no more; who is half open is let go."""
         self._tasks.cancel()
+        if self._pause is not None:
+            self._pause.cancel()
         if self._socket is not None:
+            self._loop.remove_reader(self._socket)
             self._socket.close()
+        for accepted in self._accepted:
+            accepted.close()
 
     def half_open(self) -> int:
         """How many have not proved themselves yet."""
         return self._sources.total()
 
-    async def _accepting(self, listening: socket.socket) -> None:
-        while True:
-            try:
-                accepted, address = await self._loop.sock_accept(listening)
-            except OSError as error:
-                log.warning("links: nothing can be accepted: %s", error)
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
-            source = str(address[0])
-            if self._admits(source):
-                self._spawn(self._proving(accepted, source))
-            else:
-                self.crowded += 1
-                self._tell("too many connections from %s at once", source)
-                accepted.close()
+    def _listen(self, listening: socket.socket) -> None:
+        self._loop.add_reader(listening, self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            accepted, address = listening.accept()
+        except BlockingIOError:  # who came has gone again
+            return
+        except OSError as error:
+            log.warning("links: nothing can be accepted: %s", error)
+            self._loop.remove_reader(listening)
+            self._pause = self._loop.call_later(PAUSE_SECONDS, self._listen, listening)
+            return
+        source = str(address[0])
+        if self._admits(source):
+            accepted.setblocking(False)
+            self._accepted.add(accepted)
+            self._tasks.spawn(self._proving(accepted, source))
+        else:
+            self.crowded += 1
+            self._tell("too many connections from %s at once", source)
+            accepted.close()
 
     def _admits(self, source: str) -> bool:
         if self._sources[source] >= HALF_OPEN_PER_SOURCE:
@@ -105,6 +120,7 @@ class LinkListener:
         stream = SecureStream(self._context(), connection, server=True)
         try:
             async with asyncio.timeout(HALF_OPEN_SECONDS):
+                self._accepted.discard(accepted)
                 await self._loop.connect_accepted_socket(lambda: stream, accepted)
                 await stream.proved
                 if await asyncio.shield(connection.settled) == "lost":
@@ -112,6 +128,9 @@ class LinkListener:
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
             self._failed(source, str(error) or "it says nothing")
             stream.abort()
+        except asyncio.CancelledError:  # we close
+            stream.abort()
+            raise
         finally:
             self._sources -= Counter((source,))
 
@@ -124,9 +143,6 @@ class LinkListener:
         if now - self._told >= QUIET_SECONDS:
             self._told = now
             log.warning(f"links: {text} (%d crowded, %d unproved so far)", *about, self.crowded, self.unproved)
-
-    def _spawn(self, work: Any) -> None:
-        self._tasks.spawn(work)
 
 
 def _bound(address: str, ports: Iterable[int]) -> socket.socket:
