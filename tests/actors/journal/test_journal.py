@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def test_a_database_that_hangs_is_not_waited_for(
             assert journal.aside and aors(where) == []
             journal.durable(binding("b"), partial(done.append, "b"))
             await until(lambda: done == ["a", "b"] and alarms(journal))
-            assert alarms(journal)[0].startswith("the database does not answer for 0.1 s; 2 records wait")
+            assert re.match(r"the database does not answer for 0.1 s; [12] records wait", alarms(journal)[0])
             trouble.held.set()
             assert await journal.flush()
             assert (aors(where), alarms(journal), done) == (["a@x", "b@x"], [], ["a", "b"])
