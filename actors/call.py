@@ -207,6 +207,9 @@ class CallShell:
 
         self.numbers.outgoing.seize(id, effect.member, effect.caller, effect.number, done)
 
+    def shun(self, id: str, effect: fx.Shun) -> None:
+        self.numbers.outgoing.shun(effect.member, effect.flow)
+
     def hold(self, id: str, effect: fx.Hold) -> None:
         members, counted = split(effect.rows)
         for name in members:
@@ -323,6 +326,7 @@ PERFORM: dict[type, Callable[[CallShell, str, Any], None]] = {
     fx.FindRoute: CallShell.find_route,
     fx.Admit: CallShell.admit,
     fx.Seize: CallShell.seize,
+    fx.Shun: CallShell.shun,
     fx.Hold: CallShell.hold,
     fx.Free: CallShell.free,
     fx.Locate: CallShell.locate,

@@ -16,10 +16,12 @@ from actors.outside.outgoing import Seized
 from actors.placement import Placement
 from actors.tasks import Tasks
 from rayswitch.calls.routing.route import Place
+from rayswitch.lines.resolving import Server
+from rayswitch.sip.flow import Flow
 
 __all__ = ["Here", "LineDesk"]
 
-TOPIC = "outside"
+TOPIC, SHUN = "outside", "outside-shun"
 ASK_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ class Here(Protocol):
 
     def place(self, member: str, caller: str, number: str) -> Answer:
         """Where `member` takes a call to `number`."""
+
+    def shun(self, member: str, server: Server) -> None:
+        """It took no call."""
 
 
 class LineDesk:
@@ -50,6 +55,7 @@ class LineDesk:
         """Some have their home here."""
         self.here = here
         self.links.on(TOPIC, lambda peer, question: here.place(*question))
+        self.links.on(SHUN, lambda peer, told: here.shun(told[0], Server(*told[1:])))
 
     def loads(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
         """`done` with the running calls of each."""
@@ -89,6 +95,15 @@ class LineDesk:
             done(place if full is None else f"{member} is full")
 
         self.occupancy.seize(id, [[member, True, None, most]], counted)
+
+    def shun(self, member: str, flow: Flow) -> None:
+        """The server of `member` behind `flow` is out of order: calls begin at another one for a while."""
+        server = Server(flow.transport, *flow.remote)
+        home = self.placement.home(member)
+        if self.here is not None and home == self.me:
+            self.here.shun(member, server)
+        else:
+            self.links.tell(home, SHUN, [member, *server])
 
     def hold(self, id: str, member: str) -> None:
         """After a restart: this call is one of `member`."""

@@ -12,6 +12,7 @@ from actors.outside.peer import Ground, Peer
 from actors.outside.trunk import TrunkAtWork
 from actors.placement import Placement
 from rayswitch.calls.routing.tables import Row
+from rayswitch.lines.resolving import Server
 from rayswitch.lines.sources import server_of
 from rayswitch.members import Members
 from rayswitch.records.lines import Line, Trunk
@@ -85,6 +86,12 @@ class Lines:
             return f"{member} does not exist, or has no server"
         place = peer.place(caller, number)
         return place if isinstance(place, str) else [place, peer.record.max_outgoing]
+
+    def shun(self, member: str, server: Server) -> None:
+        """A server of it took no call (see `Here`)."""
+        peer = self.at_work.get(member)
+        if peer is not None:
+            peer.shun(server)
 
     def event(self, event: Any) -> None:
         """The answer to a request of one of them, or none."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from rayswitch.calls.routing.route import OUTSIDE, Place
+from rayswitch.sip.flow import Flow
 
 PREFIXES = OUTSIDE
 Seized = Callable[["Place | str"], None]
@@ -23,6 +24,9 @@ class Outgoing(Protocol):
 
     def seize(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
         """Count the call `id` for `member`, unless that is down or full; then `done`, at once or later."""
+
+    def shun(self, member: str, flow: Flow) -> None:
+        """The server of `member` behind `flow` is out of order: calls begin at another one for a while."""
 
     def hold(self, id: str, member: str) -> None:
         """After a restart: this call is one of `member`."""
@@ -39,6 +43,9 @@ class NoMembers:
 
     def seize(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
         done(f"{member} does not exist")
+
+    def shun(self, member: str, flow: Flow) -> None:
+        """Nobody has servers."""
 
     def hold(self, id: str, member: str) -> None:
         """Nobody counts."""

@@ -97,13 +97,21 @@ class Peer:
     def resolved(self) -> None:
         """The servers are known, or there is none."""
 
+    def ways(self) -> list[Flow]:
+        """To its servers, in the order in which they are to be tried: those that a listener of ours reaches."""
+        gateway = self.ground.gateway
+        servers = self.servers.order(gateway.clock())
+        flows = (gateway.sockets.outline(server.transport, (server.host, server.port)) for server in servers)
+        return [flow for flow in flows if flow is not None]
+
     def way(self) -> Flow | None:
         """To the server that is to be tried first; None when there is none that a listener of ours reaches."""
-        for server in self.servers.order(self.ground.gateway.clock()):
-            flow = self.ground.gateway.sockets.outline(server.transport, (server.host, server.port))
-            if flow is not None:
-                return flow
-        return None
+        return next(iter(self.ways()), None)
+
+    def shun(self, server: Server) -> None:
+        """It took no call: one that stands beside others is tried last for a while (RFC 3263 §4.3)."""
+        if server in self.servers.known:
+            self.servers.fail(server, self.ground.gateway.clock())
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -165,15 +173,15 @@ class Peer:
 
     def place(self, caller: str, number: str) -> Place | str:
         """Where a call to `number` goes, or why it cannot."""
-        record, trouble, flow = self.record, self.trouble(), self.way()
-        if trouble or flow is None:
+        record, trouble, ways = self.record, self.trouble(), self.ways()
+        if trouble or not ways:
             return f"{self.member} {trouble or 'cannot be reached'}"
         shown = record.unified_caller or {"account": self.account(), "anonymous": "anonymous"}.get(record.caller, "")
         parameters = f";{record.uri_parameters}" if record.uri_parameters else ""
         host = hostport((self.uri.host, self.uri.port)) if self.uri.port else self.uri.host
         return Place(
             uri_of(number, host, record.number_format) + parameters,
-            flow,
+            ways[0],
             self.route(),
             record.domain or self.uri.host,
             record.no_answer,
@@ -183,6 +191,7 @@ class Peer:
             record.secret,
             record.assert_identity,
             record.number_format,
+            ways[1:],
         )
 
     def account(self) -> str:

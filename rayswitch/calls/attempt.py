@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rayswitch.calls.leg import Leg
-from rayswitch.calls.routing.route import Route
+from rayswitch.calls.routing.route import Place, Route
 from rayswitch.sdp.session import Session
 from rayswitch.sip.answering import Answering
 from rayswitch.sip.flow import Flow
@@ -42,6 +42,7 @@ class Goal:
         "no_answer",
         "number",
         "path",
+        "place",
         "private",
         "rights",
         "route",
@@ -79,6 +80,8 @@ class Goal:
         """Lines and trunks that have not been tried yet."""
         self.member = ""
         """The one that is being tried."""
+        self.place: Place | None = None
+        """Where it takes the call; the servers in it have not been tried yet."""
 
     def lead(self, route: Route) -> None:
         """The dial plan has decided."""
@@ -110,7 +113,7 @@ class Branch:
         self.key: int | None = None
         self.cancelled = False
         self.heard = False
-        """Has there been any response?"""
+        """Has there been a provisional response?"""
 
 
 Answered = Callable[["Call", Branch, Response], None]

@@ -6,6 +6,7 @@
 | `FindRoute` | the dial plan of a gateway | `Routed` |
 | `Admit` | the homes of the extensions, where its calls are counted | `Admitted` |
 | `Seize` | the line or trunk | `MemberSeized`, `MemberRefused` |
+| `Shun` | the line or trunk | – |
 | `Hold`, `Free` | both of them | – |
 | `Locate` | the home of the registration | `Located` |
 | `ReserveMedia`, `ConnectMedia`, `ReleaseMedia` | a media gateway | `MediaReserved`, `MediaRefused`, `MediaFigures` |
@@ -109,6 +110,14 @@ class Seize:
     member: str
     caller: str
     number: str
+
+
+@dataclass(slots=True)
+class Shun:
+    """The server of `member` behind `flow` is out of order: it was silent, unreachable, or said 503 (RFC 3263 §4.3)."""
+
+    member: str
+    flow: Flow
 
 
 @dataclass(slots=True)

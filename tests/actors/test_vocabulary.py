@@ -52,6 +52,7 @@ LOCAL = {
     effects.FindRoute,
     effects.Admit,
     effects.Seize,
+    effects.Shun,
     effects.Hold,
     effects.Free,
     effects.Locate,

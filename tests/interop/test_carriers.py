@@ -47,6 +47,7 @@ trunks:
   - {{name: silent, server: '{silent}', options: 0}}
   - {{name: down, server: '{down}', options: 0.5}}
   - {{name: good, server: '{good}', options: 0}}
+  - {{name: pair, server: pair.{realm}, options: 0}}
 groups:
   - {{name: closed, members: [line/closed]}}
   - {{name: named, members: [line/named]}}
@@ -55,6 +56,7 @@ groups:
   - {{name: busy, members: [trunk/busy, trunk/good]}}
   - {{name: silent, members: [trunk/silent, trunk/good]}}
   - {{name: down, members: [trunk/down, trunk/good]}}
+  - {{name: pair, members: [trunk/pair]}}
 called_numbers:
   - {{prefix: '81', route: trunk group, target: closed}}
   - {{prefix: '82', route: trunk group, target: named}}
@@ -63,6 +65,7 @@ called_numbers:
   - {{prefix: '85', route: trunk group, target: busy}}
   - {{prefix: '86', route: trunk group, target: silent}}
   - {{prefix: '87', route: trunk group, target: down}}
+  - {{prefix: '88', route: trunk group, target: pair}}
 """
 BUSY = "503 Service Unavailable"
 
@@ -106,7 +109,11 @@ def switch(there: SimpleNamespace) -> Iterator[Switch]:
             f"20 5 {there.full.port} full.{REALM}.",
             f"10 5 {there.dead.port} dead.{REALM}.",
         ],
-        **{(f"{name}.{REALM}", "A"): [getattr(there, name).host] for name in ("works", "full", "dead")},
+        (f"_sip._udp.pair.{REALM}", "SRV"): [
+            f"10 0 {there.busy.port} busy.{REALM}.",
+            f"20 0 {there.good.port} good.{REALM}.",
+        ],
+        **{(f"{name}.{REALM}", "A"): [getattr(there, name).host] for name in ("works", "full", "dead", "busy", "good")},
     }
     there.names.server.zone.update(zone)
     there.names.server.ttl = 60
@@ -260,6 +267,18 @@ def test_the_first_trunk_is_busy(switch: Switch, there: SimpleNamespace, caller:
     assert answered(caller, "8500") < LATE
     assert len(there.busy.got("INVITE", "8500")) == len(there.good.got("INVITE", "8500")) == 1
     assert went_by(switch, "8500") == "trunk/good"
+
+
+def test_the_first_server_of_a_trunk_is_busy(switch: Switch, there: SimpleNamespace, caller: Agent) -> None:
+    """RFC 3263 §4.3: the call goes to the second one at once, and the next call does so from the beginning."""
+    await_true(
+        lambda: any(row["line"] == "trunk/pair" and row["server"] for row in switch.json("lines")), "its name is known"
+    )
+    assert answered(caller, "8800") < LATE
+    assert len(there.busy.got("INVITE", "8800")) == len(there.good.got("INVITE", "8800")) == 1
+    assert went_by(switch, "8800") == "trunk/pair"
+    answered(caller, "8801")
+    assert not there.busy.got("INVITE", "8801") and len(there.good.got("INVITE", "8801")) == 1
 
 
 def test_the_first_trunk_is_silent(switch: Switch, there: SimpleNamespace, caller: Agent) -> None:

@@ -241,6 +241,7 @@ class Switchroom:
         """Where addresses-of-record are registered, when they differ."""
         self.admits: list[fx.Admit] = []
         self.seized: list[fx.Seize] = []
+        self.shunned: list[fx.Shun] = []
         self.counted: list[list[Any]] = []
         """What the call is counted for."""
         self.figures: list[Any] | None = [[{"packets": 5, "bytes": 800}, {"packets": 7, "bytes": 1120}]]
@@ -349,6 +350,9 @@ class Switchroom:
         self.counted.append([effect.member, True])
         self.feed(MemberSeized(effect.called, effect.member, place))
 
+    def shun(self, effect: fx.Shun) -> None:
+        self.shunned.append(effect)
+
     def hold(self, effect: fx.Hold) -> None:
         self.counted += effect.rows
 
@@ -448,6 +452,7 @@ PERFORM: dict[type, Callable[[Switchroom, Any], None]] = {
     fx.FindRoute: Switchroom.find_route,
     fx.Admit: Switchroom.admit,
     fx.Seize: Switchroom.seize,
+    fx.Shun: Switchroom.shun,
     fx.Hold: Switchroom.hold,
     fx.Free: Switchroom.free,
     fx.Locate: Switchroom.locate,

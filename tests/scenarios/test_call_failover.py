@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rayswitch.calls.effects import Shun
 from rayswitch.calls.routing.route import Place, Route
 from tests.scenarios.switchroom import Switchroom, sdp
 
@@ -57,6 +58,80 @@ def test_5xx_and_408_lead_to_the_next_member_and_the_best_failure_is_the_callers
     room.devices[2].reply(500)
     assert room.a.statuses() == [408] and room.counted == []  # as among devices: RFC 3261 §16.7 step 6
     assert [seize.member for seize in room.seized] == MEMBERS
+
+
+def servers(members: int = 1, count: int = 2, user: str = "") -> Switchroom:
+    """The first member has so many servers, each further member one: the devices of the room, in this order."""
+    room = outside(members + count - 1)
+    room.routes["200"] = Route("group", "carriers", "5550100", "0086755", MEMBERS[:members])
+    first, *others = (phone.flow for phone in room.devices[:count])
+    named = "sip:0086755@carrier.example"
+    room.places["line/one"] = Place(named, first, domain="carrier.example", user=user, secret="s", others=others)
+    for member, phone in zip(MEMBERS[1:members], room.devices[count:], strict=True):
+        room.places[member] = Place(f"sip:0086755@{phone.host}", phone.flow, [], "carrier.example")
+    return room
+
+
+def test_503_of_one_server_leads_to_the_next_of_its_name() -> None:
+    room = servers(members=2)
+    room.a.invite()
+    room.devices[0].reply(503)
+    (first,), (second,) = room.devices[0].got, room.devices[1].got
+    assert first.uri == second.uri == "sip:0086755@carrier.example"
+    assert first.get("call-id") != second.get("call-id") and room.devices[2].got == []
+    assert room.shunned == [Shun("line/one", room.devices[0].flow)]
+    room.devices[1].reply(200, ANSWER)
+    assert room.a.statuses() == [200] and room.counted == [["line/one", True]]
+
+
+def test_one_that_is_silent_or_cannot_be_reached_as_well() -> None:
+    for event in ("silence", "unreachable"):
+        room = servers()
+        room.a.invite()
+        if event == "silence":
+            room.clock.run(4.1)
+            assert len(room.devices[0].cancels) == 1
+        else:
+            room.devices[0].gone()
+        assert room.devices[1].methods() == ["INVITE"] and room.counted == [["line/one", True]]
+        assert room.shunned == [Shun("line/one", room.devices[0].flow)]
+
+
+def test_when_all_its_servers_have_failed_the_next_member_is_called() -> None:
+    room = servers(members=2)
+    room.a.invite()
+    room.devices[0].reply(503)
+    room.devices[1].reply(503)
+    assert room.devices[2].methods() == ["INVITE"] and room.counted == [["trunk/two", True]]
+    room = servers()
+    room.a.invite()
+    room.devices[0].reply(503)
+    room.devices[1].reply(503)
+    assert room.a.statuses() == [480] and room.counted == [] and room.ended  # 503 is never passed on (§16.7)
+
+
+def test_any_other_failure_is_that_of_the_member() -> None:
+    for status in (480, 500, 504):
+        room = servers(members=2)
+        room.a.invite()
+        room.devices[0].reply(status)
+        assert room.devices[1].got == [] and room.shunned == []
+        assert bool(room.devices[2].got) == (status >= 500)
+    room = servers(members=2)
+    room.a.invite()
+    room.devices[0].reply(180)
+    room.devices[0].reply(408)  # it rang there: the same phone at another server would be no better
+    assert room.devices[1].got == [] and room.devices[2].methods() == ["INVITE"]
+
+
+def test_each_server_may_ask_for_the_proof() -> None:
+    room = servers(user="u")
+    room.a.invite()
+    for device in room.devices:
+        device.reply(407, b"", CHALLENGE)
+        assert device.methods() == ["INVITE", "INVITE"] and device.got[-1].get("proxy-authorization")
+        device.reply(503 if device is room.devices[0] else 200, b"" if device is room.devices[0] else ANSWER)
+    assert room.a.statuses() == [200]
 
 
 def test_any_other_failure_is_an_answer() -> None:

@@ -146,8 +146,8 @@ def request(call: Call, attempt: Attempt, leg: Leg, device: Device) -> Request:
 
 def responded(call: Call, leg: Leg, branch: Branch, response: Response) -> None:
     """A response of one device."""
-    branch.heard = True
     if response.status < 200:
+        branch.heard = True
         if response.status > 100 and reliable.confirm(call, leg, response):
             leg.early = response
             if not branch.cancelled and call.attempt is branch.attempt:

@@ -3,6 +3,9 @@
 The next one is tried when a member is down or full, when it answers 5xx or 408, and when it says nothing at all to our
 INVITE for four seconds. Any other failure is an answer, and the caller hears it; of several he hears the best, as
 among devices (``branches.best``).
+
+A member whose name leads to several servers is tried at the next of them first, when one says 503, cannot be reached or
+says nothing (RFC 3263 §4.3); its home hears of it, and lets calls begin at another one for a while.
 """
 
 from __future__ import annotations
@@ -10,11 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rayswitch.calls.attempt import Attempt, Branch, Goal
-from rayswitch.calls.effects import Free, Seize
+from rayswitch.calls.effects import Free, Seize, Shun
 from rayswitch.calls.events import MemberRefused, MemberSeized
 from rayswitch.calls.features import branches, limits, routing
 from rayswitch.calls.routing.route import ANONYMOUS
 from rayswitch.sip.answering import MOST_ANSWERS, Answering, challenges, is_stale
+from rayswitch.sip.flow import Flow
 from rayswitch.sip.message import Response
 
 if TYPE_CHECKING:
@@ -50,9 +54,17 @@ def seized(call: Call, event: MemberSeized) -> None:
     goal.identity, goal.form = place.identity, place.form
     goal.asserted = (goal.caller or attempt.caller) if goal.private else (place.caller or goal.caller or attempt.caller)
     goal.caller = place.caller or goal.caller
-    goal.answering = Answering(place.user, place.secret, call.ids.token) if place.user else None
+    goal.place = place
     attempt.sought.remove(goal)
-    branches.reach(call, attempt, goal, [[place.uri, place.flow, place.path]], place.bypass)
+    go_to(call, attempt, goal, place.flow)
+
+
+def go_to(call: Call, attempt: Attempt, goal: Goal, flow: Flow) -> None:
+    """Call one server of the member; what it asks for to know us, another one has not asked for."""
+    place = goal.place
+    assert place is not None
+    goal.answering = Answering(place.user, place.secret, call.ids.token) if place.user else None
+    branches.reach(call, attempt, goal, [[place.uri, flow, place.path]], place.bypass)
 
 
 def refused(call: Call, event: MemberRefused) -> None:
@@ -69,7 +81,7 @@ def invited(call: Call, branch: Branch) -> None:
     assert call.record is not None
     call.record.went_by = branch.goal.member
     branch.row.append(branch.goal.member)
-    if branch.goal.members:
+    if has_next(branch.goal):
         call.start(SILENCE, "silent", index)
     if branch.goal.no_answer or index != branch.attempt.first:  # the system's timer may be over by then
         call.start(branch.goal.no_answer or call.settings.no_answer, "member-no-answer", index)
@@ -80,7 +92,7 @@ def silent(call: Call, index: int) -> None:
     branch = call.branches.get(index)
     if branch is None or branch.heard or not branches.rings(branch, branch.attempt):
         return
-    if call.attempt is branch.attempt and branch.goal.members:
+    if call.attempt is branch.attempt and has_next(branch.goal):
         branches.cancel(call, branch, None)
         skip(call, branch, Response.new(408))
 
@@ -114,20 +126,34 @@ def goes_on(call: Call, branch: Branch, response: Response) -> bool:
     goal = branch.goal
     if not goal.member:
         return False
-    if goal.members and (response.status == 408 or 500 <= response.status < 600):
-        skip(call, branch, response)
-        return True
+    if has_next(goal) and (response.status == 408 or 500 <= response.status < 600):
+        return skip(call, branch, response)
     leave(call, goal)
     return False
 
 
-def skip(call: Call, branch: Branch, failure: Response) -> None:
-    """From this member to the next."""
-    attempt, goal = branch.attempt, branch.goal
+def has_next(goal: Goal) -> bool:
+    """Is there somewhere else to go: a server of this member, or another member?"""
+    return bool(goal.members or (goal.place and goal.place.others))
+
+
+def skip(call: Call, branch: Branch, failure: Response) -> bool:
+    """From this server, or this member, to the next."""
+    attempt, goal, place = branch.attempt, branch.goal, branch.goal.place
+    of_server = failure.status == 503 or (failure.status == 408 and not branch.heard)
+    if of_server:
+        call.out.append(Shun(goal.member, branch.leg.flow))
+    if of_server and place is not None and place.others:
+        attempt.failures.append(failure)
+        go_to(call, attempt, goal, place.others.pop(0))
+        return True
     leave(call, goal)
+    if not goal.members:
+        return False
     attempt.failures.append(failure)
     attempt.sought.append(goal)
     next_member(call, attempt, goal)
+    return True
 
 
 def leave(call: Call, goal: Goal) -> None:

@@ -58,6 +58,7 @@ class Route:
 class Place:
     """Where a line or trunk takes a call: as a contact of `Located`, and what it wants besides.
 
+    `others` are the ways to further servers of the same name, in the order in which they are to be tried.
     `domain` stands in From and To, "" for ours; `no_answer` seconds of ringing, 0 for the system's; `bypass`: media may
     go past the switch; `caller` stands in From instead of the caller's number ("anonymous": nobody is named); `user`
     and `secret` answer the challenges of the other side; `identity` says whether the caller is named to it besides
@@ -75,6 +76,7 @@ class Place:
     secret: str = field(default="", repr=False)
     identity: str = ""
     form: str = "sip"
+    others: list[Flow] = field(default_factory=list)
 
 
 class Step(NamedTuple):
