@@ -19,6 +19,7 @@ from gateways.wheel import Wheel
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
 from rayswitch.calls.events import (
+    AccountFound,
     Admitted,
     Invited,
     Located,
@@ -207,6 +208,12 @@ class CallShell:
 
         self.numbers.outgoing.seize(id, effect.member, effect.caller, effect.number, done)
 
+    def find_account(self, id: str, effect: fx.FindAccount) -> None:
+        def done(user: str, secret: str) -> None:
+            self.host.tell(KIND, id, AccountFound(effect.member, user, secret))
+
+        self.numbers.outgoing.account(effect.member, done)
+
     def shun(self, id: str, effect: fx.Shun) -> None:
         self.numbers.outgoing.shun(effect.member, effect.flow)
 
@@ -326,6 +333,7 @@ PERFORM: dict[type, Callable[[CallShell, str, Any], None]] = {
     fx.FindRoute: CallShell.find_route,
     fx.Admit: CallShell.admit,
     fx.Seize: CallShell.seize,
+    fx.FindAccount: CallShell.find_account,
     fx.Shun: CallShell.shun,
     fx.Hold: CallShell.hold,
     fx.Free: CallShell.free,

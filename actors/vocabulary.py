@@ -46,6 +46,7 @@ ROWS: dict[int, tuple[type, ...]] = {
         events.Admitted,
         events.MemberSeized,
         events.MemberRefused,
+        events.AccountFound,
         events.MediaSilent,
         events.Relocated,
         events.Replacing,

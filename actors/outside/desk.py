@@ -6,13 +6,14 @@ A home that does not answer counts as a line that is down.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from actors.link import LinkError, Links
 from actors.occupancy import OccupancyDesk
-from actors.outside.outgoing import Seized
+from actors.outside.outgoing import Accounted, Seized
 from actors.placement import Placement
 from actors.tasks import Tasks
 from rayswitch.calls.routing.route import Place
@@ -21,13 +22,17 @@ from rayswitch.sip.flow import Flow
 
 __all__ = ["Here", "LineDesk"]
 
-TOPIC, SHUN = "outside", "outside-shun"
+TOPIC, SHUN, ACCOUNT = "outside", "outside-shun", "outside-account"
+PAUSES = (0.0, 1.0, 5.0, 30.0)
+"""Seconds before an account is asked for, each time."""
 ASK_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
 Answer = list[Any] | str
 """[place, most outgoing calls], or why there is none."""
+Account = Sequence[str] | None
+"""User and secret."""
 
 
 class Here(Protocol):
@@ -35,6 +40,9 @@ class Here(Protocol):
 
     def place(self, member: str, caller: str, number: str) -> Answer:
         """Where `member` takes a call to `number`."""
+
+    def account(self, member: str) -> Account:
+        """User and secret of `member`, which may have its home elsewhere; None when it is not known."""
 
     def shun(self, member: str, server: Server) -> None:
         """It took no call."""
@@ -55,6 +63,7 @@ class LineDesk:
         """Some have their home here."""
         self.here = here
         self.links.on(TOPIC, lambda peer, question: here.place(*question))
+        self.links.on(ACCOUNT, lambda peer, member: here.account(member))
         self.links.on(SHUN, lambda peer, told: here.shun(told[0], Server(*told[1:])))
 
     def loads(self, members: Sequence[str], done: Callable[[list[int]], None]) -> None:
@@ -95,6 +104,30 @@ class LineDesk:
             done(place if full is None else f"{member} is full")
 
         self.occupancy.seize(id, [[member, True, None, most]], counted)
+
+    def account(self, member: str, done: Accounted) -> None:
+        """`done`, later, with how requests to `member` are proved; never when nobody knows it."""
+        self.tasks.spawn(self.inquire(member, done))
+
+    async def inquire(self, member: str, done: Accounted) -> None:
+        """Now, and again as long as nobody knows: who has been started this moment has no records yet."""
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            found = await self.found_account(member)
+            if found is not None:
+                done(*found)
+                return
+
+    async def found_account(self, member: str) -> Account:
+        """From our own records, or those of its home, over the link."""
+        if self.here is not None:
+            return self.here.account(member)
+        try:
+            found: Account = await self.links.ask(self.placement.home(member), ACCOUNT, member, ASK_SECONDS)
+            return found
+        except LinkError as error:
+            log.warning("the account of %s cannot be asked for: %s", member, error)
+            return None
 
     def shun(self, member: str, flow: Flow) -> None:
         """The server of `member` behind `flow` is out of order: calls begin at another one for a while."""

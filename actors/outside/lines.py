@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from actors.outside.desk import Answer
+from actors.outside.desk import Account, Answer
 from actors.outside.line import LineAtWork
 from actors.outside.peer import Ground, Peer
 from actors.outside.trunk import TrunkAtWork
@@ -86,6 +86,11 @@ class Lines:
             return f"{member} does not exist, or has no server"
         place = peer.place(caller, number)
         return place if isinstance(place, str) else [place, peer.record.max_outgoing]
+
+    def account(self, member: str) -> Account:
+        """How requests to it are proved (see `Here`)."""
+        record = self.records.get(member)
+        return None if record is None else (record.user, record.secret)
 
     def shun(self, member: str, server: Server) -> None:
         """A server of it took no call (see `Here`)."""

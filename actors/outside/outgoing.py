@@ -12,6 +12,8 @@ from rayswitch.calls.routing.route import OUTSIDE, Place
 from rayswitch.sip.flow import Flow
 
 PREFIXES = OUTSIDE
+Accounted = Callable[[str, str], None]
+"""Takes user and secret, both empty for one that proves nothing."""
 Seized = Callable[["Place | str"], None]
 """Takes the place where the call goes, or why it cannot."""
 
@@ -24,6 +26,9 @@ class Outgoing(Protocol):
 
     def seize(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
         """Count the call `id` for `member`, unless that is down or full; then `done`, at once or later."""
+
+    def account(self, member: str, done: Accounted) -> None:
+        """`done`, later, with how requests to `member` are proved; never when nobody knows it."""
 
     def shun(self, member: str, flow: Flow) -> None:
         """The server of `member` behind `flow` is out of order: calls begin at another one for a while."""
@@ -43,6 +48,9 @@ class NoMembers:
 
     def seize(self, id: str, member: str, caller: str, number: str, done: Seized) -> None:
         done(f"{member} does not exist")
+
+    def account(self, member: str, done: Accounted) -> None:
+        """Nobody knows."""
 
     def shun(self, member: str, flow: Flow) -> None:
         """Nobody has servers."""

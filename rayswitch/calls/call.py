@@ -297,6 +297,7 @@ class Call:
         self.now, self.out = now, []
         if self.phase == "answered":
             ports.restarted(self, MediaGatewayRestarted())
+            proving.resumed(self)
             limits.resumed(self)
             answer.resumed(self)
             revival.resumed(self)

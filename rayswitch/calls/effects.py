@@ -6,6 +6,7 @@
 | `FindRoute` | the dial plan of a gateway | `Routed` |
 | `Admit` | the homes of the extensions, where its calls are counted | `Admitted` |
 | `Seize` | the line or trunk | `MemberSeized`, `MemberRefused` |
+| `FindAccount` | a gateway, which has the records | `AccountFound` |
 | `Shun` | the line or trunk | – |
 | `Hold`, `Free` | both of them | – |
 | `Locate` | the home of the registration | `Located` |
@@ -110,6 +111,13 @@ class Seize:
     member: str
     caller: str
     number: str
+
+
+@dataclass(slots=True)
+class FindAccount:
+    """After a restart: with which user and secret does `member` prove who calls?"""
+
+    member: str
 
 
 @dataclass(slots=True)

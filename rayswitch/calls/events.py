@@ -7,7 +7,7 @@ is slotted and positional in slot order, so that it can cross a link.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rayswitch.calls.routing.route import Place, Route
@@ -79,6 +79,15 @@ class MemberSeized:
     called: str
     member: str
     place: Place
+
+
+@dataclass(slots=True)
+class AccountFound:
+    """Answer to `FindAccount`: how requests to that line or trunk are to be proved; no `user`, no proof."""
+
+    member: str
+    user: str
+    secret: str = field(repr=False)
 
 
 @dataclass(slots=True)

@@ -52,6 +52,7 @@ LOCAL = {
     effects.FindRoute,
     effects.Admit,
     effects.Seize,
+    effects.FindAccount,
     effects.Shun,
     effects.Hold,
     effects.Free,

@@ -20,6 +20,7 @@ from typing import Any
 from rayswitch.calls import effects as fx
 from rayswitch.calls.call import Call, Settings
 from rayswitch.calls.events import (
+    AccountFound,
     Admitted,
     Invited,
     Located,
@@ -350,6 +351,11 @@ class Switchroom:
         self.counted.append([effect.member, True])
         self.feed(MemberSeized(effect.called, effect.member, place))
 
+    def find_account(self, effect: fx.FindAccount) -> None:
+        place = self.places.get(effect.member)
+        user, secret = (place.user, place.secret) if isinstance(place, Place) else ("", "")
+        self.feed(AccountFound(effect.member, user, secret))
+
     def shun(self, effect: fx.Shun) -> None:
         self.shunned.append(effect)
 
@@ -452,6 +458,7 @@ PERFORM: dict[type, Callable[[Switchroom, Any], None]] = {
     fx.FindRoute: Switchroom.find_route,
     fx.Admit: Switchroom.admit,
     fx.Seize: Switchroom.seize,
+    fx.FindAccount: Switchroom.find_account,
     fx.Shun: Switchroom.shun,
     fx.Hold: Switchroom.hold,
     fx.Free: Switchroom.free,

@@ -117,16 +117,27 @@ def test_nobody_proves_anything_to_a_phone() -> None:
     assert room.a.statuses(number) == [488] and len(room.b.got) == 2
 
 
-def test_after_a_restart_nobody_knows_the_secret() -> None:
+def test_after_a_restart_the_secret_is_asked_for() -> None:
     """It is in no journal."""
     room = talk()
     assert "wonder" not in repr([effect.snapshot for effect in room.saved])
     room.restart()
     room.a.send("BYE")
-    assert not room.b.got[-1].has("proxy-authorization")
+    assert not room.b.got[-1].has("proxy-authorization"), "of the challenges nothing is known"
     room.b.reply(407, b"", challenge("n2"))
+    assert room.b.got[-1].method == "BYE" and proof(room.b.got[-1]) == ("n2", "00000001")
     room.settle()
     assert room.ended
+
+
+def test_after_a_restart_an_account_that_is_no_more_proves_nothing() -> None:
+    room = talk()
+    del room.places["line/one"]
+    room.restart()
+    room.a.send("BYE")
+    room.b.reply(407, b"", challenge("n2"))
+    room.settle()
+    assert room.ended and room.b.methods().count("BYE") == 1
 
 
 @pytest.mark.parametrize(("method", "body"), [("INVITE", sdp(direction="sendonly")), ("INFO", b"5")])

@@ -2,15 +2,20 @@
 
 Once a challenge has been met every request to that side is signed, so that most pass at once; one that is challenged
 all the same goes again with the next CSeq, once for each who asks and once more for a nonce that was too old. An ACK
-has the credentials of its INVITE (§13.2.2.4). The secret is kept in no journal: a call that another process has taken
-up answers no challenge any more.
+has the credentials of its INVITE (§13.2.2.4).
+
+The secret is kept in no journal. A call that another process has taken up asks for it anew, and knows no challenge yet:
+its first request is challenged once.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rayswitch.sip.answering import MOST_ANSWERS, challenges, is_stale
+from rayswitch.calls.effects import FindAccount
+from rayswitch.calls.events import AccountFound
+from rayswitch.calls.routing.route import OUTSIDE
+from rayswitch.sip.answering import MOST_ANSWERS, Answering, challenges, is_stale
 from rayswitch.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -66,3 +71,19 @@ def goes_again(call: Call, key: int, waiting: Waiting, response: Response) -> bo
     if call.exchange is not None and call.exchange.key == key:
         call.exchange.key, call.exchange.cseq = again, dialog.local_seq
     return True
+
+
+def resumed(call: Call) -> None:
+    """After a restart: the lines and trunks of the call have to tell how we prove who we are."""
+    members = {leg.rights for leg in (call.a, call.b) if leg is not None and leg.rights.startswith(OUTSIDE)}
+    call.out += [FindAccount(member) for member in sorted(members)]
+
+
+def found(call: Call, event: AccountFound) -> None:
+    """From here on requests to that side can be proved."""
+    for leg in (call.a, call.b):
+        if leg is not None and leg.rights == event.member and leg.answering is None and event.user:
+            leg.answering = Answering(event.user, event.secret, call.ids.token)
+
+
+EVENTS = {AccountFound: found}

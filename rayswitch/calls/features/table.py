@@ -13,6 +13,7 @@ from rayswitch.calls.features import (
     failover,
     limits,
     ports,
+    proving,
     relay,
     release,
     reliable,
@@ -27,8 +28,8 @@ from rayswitch.calls.features import (
 )
 
 FEATURES: tuple[ModuleType, ...] = (
-    setup, routing, limits, failover, ports, branches, answer, exchange, reliable, relay, release, relocation,
-    replacing, revival, session_timer, silence, transfer,
+    setup, routing, limits, failover, ports, branches, answer, exchange, proving, reliable, relay, release,
+    relocation, replacing, revival, session_timer, silence, transfer,
 )  # fmt: skip
 
 Take = Callable[..., None]
