@@ -14,6 +14,8 @@ ALLOWED_IN_DIALOG = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, P
 SUPPORTED_WITH_OFFER = (("supported", "100rel, timer, replaces"),)
 SUPPORTED_WITHOUT = (("supported", "timer, replaces"),)
 """Extensions that a device may use with us (RFC 3261 §20.37), by whether our INVITE holds an offer."""
+ABILITIES = (("allow", ALLOWED_IN_DIALOG), *SUPPORTED_WITH_OFFER)
+"""What a 2xx to an INVITE says of us (§13.3.1.4): phones look there whether their call can be transferred."""
 
 
 def session_of(message: Message) -> Session | None:

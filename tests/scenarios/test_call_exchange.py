@@ -22,6 +22,24 @@ def sides(room: Switchroom, asker: str) -> tuple[Phone, Phone]:
 both = pytest.mark.parametrize("asker", ["a", "b"])
 
 
+def test_each_200_says_what_can_be_done_with_the_call() -> None:
+    """RFC 3261 §13.3.1.4: to the caller, to a new offer, to who takes a place."""
+    room = talking()
+    answers = [room.a.last()]
+    room.b.send("INVITE", sdp("10.5.5.5", 4444))
+    room.a.reply(200, sdp())
+    answers.append(room.b.last())
+    room.b.ack()
+    newcomer = Phone(room, "dora", ("10.9.0.7", 5060))
+    room.devices.append(newcomer)
+    newcomer.enter(room.b.replaces())
+    room.a.reply(200, sdp())
+    answers.append(newcomer.last())
+    for answer in answers:
+        assert answer.status == 200
+        assert "REFER" in answer.values("allow") and "replaces" in answer.values("supported")
+
+
 @both
 @pytest.mark.parametrize("direction", ["sendonly", "inactive", "recvonly"])
 def test_hold_and_resume(asker: str, direction: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rayswitch.calls.attempt import Branch
-from rayswitch.calls.carried import ALLOWED_IN_DIALOG, SDP_CONTENT, readable_session
+from rayswitch.calls.carried import ABILITIES, SDP_CONTENT, readable_session
 from rayswitch.calls.effects import RepeatAnswer, Respond, SendAck
 from rayswitch.calls.features import branches, early, exchange, ports, release, reliable, session_timer
 from rayswitch.calls.leg import Leg, Unacknowledged
@@ -106,7 +106,7 @@ def connect(call: Call, leg: Leg, session: Session) -> bytes:
 def final(call: Call, body: bytes) -> Response:
     """The 200 for the caller's INVITE."""
     assert call.a is not None and call.a.invite is not None
-    headers = [("contact", call.a.contact(call.id)), ("allow", ALLOWED_IN_DIALOG)]
+    headers = [("contact", call.a.contact(call.id)), *ABILITIES]
     headers += [*session_timer.agree(call, call.a, call.a.invite), *(SDP_CONTENT if body else ())]
     return respond(call.a.invite, 200, to_tag=early.tag(call), headers=headers, body=body)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rayswitch.calls.carried import SDP_CONTENT, readable_session, session_of
+from rayswitch.calls.carried import ABILITIES, SDP_CONTENT, readable_session, session_of
 from rayswitch.calls.effects import CancelRequest, Respond
 from rayswitch.calls.features import answer, early, ports, release, session_timer
 from rayswitch.calls.leg import Leg
@@ -139,7 +139,8 @@ def is_refresh(leg: Leg, request: Request) -> bool:
 
 def keep(call: Call, leg: Leg, event: RequestReceived) -> None:
     """The session goes on as it is: the other side need not be asked."""
-    headers = [("contact", leg.contact(call.id)), *session_timer.agree(call, leg, event.request), *SDP_CONTENT]
+    headers = [("contact", leg.contact(call.id)), *ABILITIES, *session_timer.agree(call, leg, event.request)]
+    headers += SDP_CONTENT
     response = respond(event.request, 200, headers=headers, body=leg.sdp_body)
     if event.request.method == "INVITE":
         answer.promise(call, leg, event.server, response, event.request.cseq.number)
@@ -265,7 +266,7 @@ def tell(call: Call, exchange: Exchange, session: Session) -> None:
     assert asker is not None and event is not None
     exchange.agreed(call)
     body = answer.connect(call, exchange.peer, session)
-    headers = [("contact", asker.contact(call.id)), *session_timer.agree(call, asker, event.request)]
+    headers = [("contact", asker.contact(call.id)), *ABILITIES, *session_timer.agree(call, asker, event.request)]
     headers += [*exchange.introduces(call), *SDP_CONTENT]
     response = respond(event.request, 200, headers=headers, body=body)
     if event.request.method == "INVITE":
