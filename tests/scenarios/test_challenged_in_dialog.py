@@ -109,6 +109,42 @@ def test_a_nonce_that_is_always_too_old_is_an_end_too() -> None:
     assert len(room.b.got) < 8 and room.a.last().status >= 400
 
 
+def test_a_prack_that_is_challenged_goes_again() -> None:
+    """RFC 3262 §4: a PRACK like any other request of a dialog."""
+    room = Switchroom()
+    room.routes["200"] = Route("group", "out", "100", "200", members=["line/one"])
+    place = room.places["line/one"] = room.place(0)
+    assert isinstance(place, Place)
+    place.user, place.secret = "4100", "wonder"
+    room.a.invite()
+    room.b.reply(183, ANSWER, ("require", "100rel"), ("rseq", "7"))
+    first = room.b.got[-1]
+    assert first.method == "PRACK"
+    room.b.reply(407, b"", challenge("n1"))
+    again = room.b.got[-1]
+    assert again.method == "PRACK" and again.cseq.number == first.cseq.number + 1
+    assert again.get("rack") == first.get("rack") == "7 1 INVITE" and proof(again) == ("n1", "00000001")
+    room.b.reply(200)
+    room.b.reply(200, b"", to=0)
+    assert room.a.statuses()[-1] == 200
+
+
+def test_an_early_dialog_that_another_fork_has_taken_the_place_of_is_let_be() -> None:
+    room = Switchroom()
+    room.routes["200"] = Route("group", "out", "100", "200", members=["line/one"])
+    place = room.places["line/one"] = room.place(0)
+    assert isinstance(place, Place)
+    place.user, place.secret = "4100", "wonder"
+    room.a.invite()
+    room.b.reply(183, ANSWER, ("require", "100rel"), ("rseq", "7"), tag="one")
+    room.b.reply(183, ANSWER, ("require", "100rel"), ("rseq", "9"), to=0, tag="two")
+    assert room.b.methods() == ["INVITE", "PRACK", "PRACK"]
+    room.b.reply(407, b"", challenge("n1"), to=1)
+    assert len(room.b.got) == 3
+    room.b.reply(407, b"", challenge("n1"), to=2)
+    assert proof(room.b.got[-1]) == ("n1", "00000001") and room.b.got[-1].to.tag == "two"
+
+
 def test_nobody_proves_anything_to_a_phone() -> None:
     room = Switchroom()
     room.talk()

@@ -50,13 +50,19 @@ def is_wanted(call: Call, key: int, method: str) -> bool:
     return method != "INVITE" or (exchange is not None and exchange.key == key and not exchange.cancelled)
 
 
+def is_first(leg: Leg, request: Request) -> bool:
+    """The INVITE that begins a dialog is asked again by its branch; so is what belongs to a dialog of another fork."""
+    assert leg.dialog is not None
+    return (request.method == "INVITE" and leg.invite is not None) or request.to.tag != leg.dialog.remote_tag
+
+
 def goes_again(call: Call, key: int, waiting: Waiting, response: Response) -> bool:
     """Is the request `key` challenged, and sent again with the answer?"""
     then, leg, data, signed = waiting
     status, answering, dialog = response.status, leg.answering, leg.dialog
-    if status not in CHALLENGES or signed is None or answering is None or dialog is None or leg.invite is not None:
+    if status not in CHALLENGES or signed is None or answering is None or dialog is None:
         return False
-    if not is_wanted(call, key, signed.request.method):
+    if is_first(leg, signed.request) or not is_wanted(call, key, signed.request.method):
         return False
     offers = challenges(response)
     if (status in signed.met and not is_stale(offers)) or len(signed.met) == MOST_ANSWERS:
