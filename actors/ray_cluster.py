@@ -23,7 +23,6 @@ __all__ = ["ADDRESS", "Ports", "environment", "free_ports"]
 
 ADDRESS = "127.0.0.2"  # the loopback network; Ray would replace 127.0.0.1 by an address of the network card
 OBJECT_STORE = 80_000_000  # bytes; Ray's floor is about 75 MB, and it is never touched
-FIRST, LAST = 10_000, 65_000
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"  # compiling Ray anew makes every start of a process 1 s longer
 EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
 SERVICES = ("gcs", "node_manager", "object_manager", "agent", "agent_grpc", "environment_agent", "metrics")
@@ -58,14 +57,21 @@ def free_ports(config: Config, seed: int) -> Ports:
     """The first block that nobody uses, looking from a place that `seed` chooses. Raises OSError: none."""
     single = sum(kind.ceiling for kind in config.actors.kinds.values())
     size = 40 + 8 * len(hosts_of(config)) + 2 * single
-    taken = [(config.media.ports.first, config.media.ports.last), _ephemeral()]
-    taken += [(listener.port, listener.port) for listener in config.sip.listen]
-    blocks = [at for at in range(FIRST, LAST - size, size) if not _overlaps(at, at + size - 1, taken)]
+    allowed, taken = config.ray.ports, list(_others(config))
+    firsts = range(allowed.first, allowed.last - size + 2, size)
+    blocks = [first for first in firsts if not _overlaps(first, first + size - 1, taken)]
     for block in blocks[seed % len(blocks) :] + blocks[: seed % len(blocks)] if blocks else ():
         ports = Ports(block, size)
         if all(_free(port) for port in _probed(ports)):
             return ports
-    raise OSError("media.ports: no free ports are left beside them for Ray")
+    raise OSError(f"ray.ports: Ray needs {size} ports in a row that nobody else uses, and {allowed} has none")
+
+
+def _others(config: Config) -> Iterator[tuple[int, int]]:
+    """Ranges, both ends included, of which somebody else may take a port at any time."""
+    yield _ephemeral()
+    yield from ((some.first, some.last) for some in (config.media.ports, config.links.ports))
+    yield from ((listener.port, listener.port) for listener in config.sip.listen)
 
 
 def _ephemeral() -> tuple[int, int]:

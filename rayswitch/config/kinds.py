@@ -181,8 +181,10 @@ def _read_ports(text: str) -> PortRange:
 
 
 def _read_link_ports(text: str) -> PortRange:
-    if text == "any":
-        return ANY_PORT
+    return ANY_PORT if text == "any" else _read_stream_ports(text)
+
+
+def _read_stream_ports(text: str) -> PortRange:
     low, dash, high = text.partition("-")
     first, last = _digits(low.strip()), _digits(high.strip() if dash else low.strip())
     if not 1024 <= first <= last <= _HIGHEST_PORT:
@@ -259,6 +261,7 @@ LINK_PORTS = Kind(
     _read_link_ports,
     lambda ports: "any" if ports == ANY_PORT else str(ports),
 )
+RAY_PORTS = Kind("a range such as 61000-64999, from 1024 to 65535", _read_stream_ports, str)
 LINK_ADDRESS = Kind("auto or an IP address of this machine", _read_link_address)
 MEDIA_ADDRESS = Kind("auto or an IP address of this machine", _read_media_address)
 DOMAIN = Kind("a domain name such as example.com", _read_domain)

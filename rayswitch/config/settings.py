@@ -20,6 +20,7 @@ from rayswitch.config.kinds import (
     NETWORK,
     PATH,
     PORTS,
+    RAY_PORTS,
     STORE,
     Kind,
     Listener,
@@ -201,6 +202,21 @@ class Actors:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
+RAYS_PORTS: PortRange = setting(
+    RAY_PORTS,
+    PortRange(10000, 64999),
+    "TCP ports of which the Ray that `rayswitch up` starts takes a block, clear of `media.ports`, the SIP listeners and"
+    " the ports that the kernel gives. Ray binds some of them only later: leave them to it.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """The Ray that `rayswitch up` starts; that of a cluster is described in cluster.yaml."""
+
+    ports: PortRange = RAYS_PORTS
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """The registrar (RFC 3261 §10.3); times in seconds."""
@@ -340,6 +356,7 @@ class Config:
     sip: Sip = Sip()
     media: Media = Media()
     actors: Actors = Actors()
+    ray: Ray = Ray()
     registration: Registration = Registration()
     call: Call = Call()
     cdr: Cdr = Cdr()

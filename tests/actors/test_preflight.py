@@ -112,5 +112,23 @@ def test_ray_keeps_clear_of_media_listeners_and_ephemeral_ports() -> None:
 
 def test_no_ports_left_for_ray() -> None:
     config = Config.from_dict({"media": {"ports": "1024-65535"}, "sip": {"listen": ["udp://127.0.0.1:1000"]}})
-    with pytest.raises(OSError, match=r"media\.ports"):
+    with pytest.raises(OSError, match=r"ray\.ports: Ray needs \d+ ports in a row .* 10000-64999 has none"):
         free_ports(config, 0)
+
+
+def test_ray_stays_in_the_range_that_it_is_given() -> None:
+    config = Config.from_dict({"ray": {"ports": "61000-61499"}, "links": {"ports": "61200-61299"}})
+    for seed in range(9):
+        ports = free_ports(config, seed)
+        taken = [*ports.services.values(), *range(ports.workers[0], ports.workers[1] + 1)]
+        assert all(61000 <= port <= 61499 and not 61200 <= port <= 61299 for port in taken)
+
+
+def test_a_range_that_just_holds_ray_and_one_port_less() -> None:
+    def config(last: int) -> Config:
+        return Config.from_dict({"ray": {"ports": f"61000-{last}"}})
+
+    size = 1 + free_ports(config(61999), 0).workers[1] - min(free_ports(config(61999), 0).services.values())
+    assert free_ports(config(61000 + size - 1), 7).workers[1] == 61000 + size - 1
+    with pytest.raises(OSError, match=r"ray\.ports"):
+        free_ports(config(61000 + size - 2), 7)

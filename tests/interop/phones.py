@@ -79,11 +79,11 @@ class Baresip:
     def _write_config(self, password: str, transport: str, tone: int, answer: str) -> None:
         literal = f"[{self._address}]" if ":" in self._address else self._address
         make_tone(self._folder / "tone.wav", tone, seconds=60)
-        first = free_port(self._address, span=20)
+        first, sip = free_port(self._address, span=20), free_port(self._address, span=2)  # TLS listens on the next
         self.media_ports = range(first, first + 20)
         (self._folder / "config").write_text(
             _CONFIG.format(
-                listen=f"{literal}:{free_port(self._address)}",
+                listen=f"{literal}:{sip}",
                 address=self._address,
                 modules=_MODULES,
                 control=f"127.0.0.1:{self._control}",
@@ -108,7 +108,11 @@ class Baresip:
             stderr=self._log,
             cwd=self._folder,
         )
-        self._connection = self._connect()
+        try:
+            self._connection = self._connect()
+        except BaseException:
+            self._end()
+            raise
         threading.Thread(target=self._read_events, daemon=True, name=f"events of {self.number}").start()
         return self
 
@@ -239,12 +243,15 @@ class Baresip:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+        self._connection.close()
+
+    def _end(self) -> None:
         self._process.terminate()  # it un-registers
         try:
             self._process.wait(3)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._connection.close()
         self._log.close()
         shutil.rmtree(self._folder)

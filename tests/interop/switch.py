@@ -36,6 +36,7 @@ PLACEMENTS: dict[str, dict[str, Any]] = {
     "pool": {"placement": "pool"},
     "actor": {"placement": "actor", "warm": 4, "most": 12, "overflow": "pool"},
 }
+RAY_PORTS = "61000-64999"  # above the ephemeral ports; Ray binds some of them only when it starts a process
 # RTP ranges lie below the ephemeral ports (32768) and above the ports that tests hand out (20000).
 _MEDIA_RANGES = itertools.cycle(range(20_000, 32_000, 2_000))
 
@@ -77,6 +78,7 @@ class Switch:
                 "gateways": media_gateways,
             },
             "actors": {"call": PLACEMENTS[placement], "registration": PLACEMENTS[placement]},
+            "ray": {"ports": RAY_PORTS},
         }
         for name, section in (settings or {}).items():
             values[name] = values.get(name, {}) | section if isinstance(section, dict) else section
